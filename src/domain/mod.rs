@@ -1,0 +1,4 @@
+//! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
+
+pub mod ids;
+pub mod time;

@@ -1,0 +1,77 @@
+//! The runtime slot: starts, watches and ends sessions (one process with its terminal each).
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{SlotError, SlotFuture};
+use crate::domain::ids::SessionId;
+use crate::domain::time::Timestamp;
+
+/// Everything needed to start one session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Launch {
+    /// The session to start; starting the same one twice starts one process.
+    pub session: SessionId,
+    /// Program and arguments; never goes through a shell.
+    pub argv: Vec<String>,
+    /// Working directory of the process.
+    pub cwd: PathBuf,
+    /// The whole environment of the process; nothing is inherited.
+    pub env: Vec<(String, String)>,
+    /// Terminal width in cells.
+    pub cols: u16,
+    /// Terminal height in cells.
+    pub rows: u16,
+    /// Whether stdout goes to a pipe and is kept apart, for phases that capture it.
+    pub separate_stdout: bool,
+}
+
+/// How a session's process ended. Written by the holder, atomically, before it leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Exit {
+    /// Exit code, where the process exited.
+    pub code: Option<i32>,
+    /// Signal number, where a signal ended it.
+    pub signal: Option<i32>,
+    /// Why the process could not be started at all (no such program, no such directory).
+    pub spawn_error: Option<String>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}
+
+/// What the world says about a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observed {
+    /// Its holder is alive and so is its process.
+    Running,
+    /// It ended and left a record.
+    Exited(Exit),
+    /// There is no holder and no exit record: it never started, or was killed together with its holder.
+    Vanished,
+}
+
+/// Starts, watches and ends sessions.
+pub trait Runtime: Send + Sync {
+    /// Starts the session detached from this process. May be repeated: a session that was started before is left alone.
+    fn start(&self, launch: Launch) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Returns what the world says now.
+    fn observe(&self, session: SessionId) -> SlotFuture<'_, Observed>;
+
+    /// Waits until the session is no longer running. Never returns [`Observed::Running`]. Cancel-safe, may be repeated.
+    fn wait(&self, session: SessionId) -> SlotFuture<'_, Observed>;
+
+    /// Ends the session's whole process group: INT, then TERM, then KILL, sharing `grace` between them.
+    /// Returns when the process is gone. May be repeated; a session that is gone already is a success.
+    fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Returns what the process wrote to a separate stdout, at most `cap` bytes of it (the first ones), as text.
+    fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>>;
+
+    /// Returns the last `lines` lines of output as plain text: no control characters, no escape sequences.
+    fn tail(&self, session: SessionId, lines: usize) -> SlotFuture<'_, String>;
+}
