@@ -1,4 +1,9 @@
 //! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
 
 pub mod ids;
+pub mod plan;
+pub mod problem;
+pub mod session;
+pub mod ticket;
 pub mod time;
+pub mod workflow;

@@ -4,6 +4,7 @@
 //! No provider type crosses a slot, and every method says whether it may be repeated.
 
 mod error;
+pub mod launcher;
 pub mod runtime;
 pub mod workspace;
 

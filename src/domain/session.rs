@@ -1,0 +1,99 @@
+//! A session: one process with its terminal, what it asks for and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::RequestId;
+use super::ticket::Failure;
+use super::time::Timestamp;
+
+/// Something an agent waits for a person to answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    /// Which request of the session; the answer is bound to it.
+    pub id: RequestId,
+    /// What is asked.
+    pub ask: Ask,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+}
+
+/// What an agent asks a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "ask")]
+pub enum Ask {
+    /// May it use this tool in exactly this way?
+    Permission {
+        /// The tool.
+        tool: String,
+        /// The exact command, path or diff.
+        detail: String,
+        /// Why, in the agent's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// What should it do?
+    Question {
+        /// The question.
+        text: String,
+        /// Answers it suggests; free text is always possible.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
+    },
+}
+
+/// A person's answer to a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "answer")]
+pub enum Answer {
+    /// Yes, this once.
+    Allow,
+    /// No.
+    Deny {
+        /// What the agent is told; may be empty.
+        #[serde(default)]
+        message: String,
+    },
+    /// The answer to a question.
+    Reply {
+        /// The text.
+        text: String,
+    },
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "outcome")]
+pub enum Outcome {
+    /// It did what it should.
+    Success,
+    /// It did not.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// A person went past it.
+    Skipped,
+    /// Its session vanished with the machine or its holder; it counts for nothing.
+    Interrupted,
+}
+
+/// What a session does right now, as far as anyone knows. Not durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activity {
+    /// What it does, in a few words.
+    pub text: String,
+    /// Where that is known from.
+    pub source: ActivitySource,
+    /// When it was said.
+    pub at: Timestamp,
+}
+
+/// Where an activity is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ActivitySource {
+    /// The agent reported it with `aotui report`.
+    Report,
+}

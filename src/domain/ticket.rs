@@ -1,0 +1,254 @@
+//! A ticket: what a person asked for ([`Brief`]) and how far it got ([`Progress`]).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentName, PhaseId, SessionId, TicketKey, WorkflowName};
+use super::session::{Outcome, Request};
+use super::time::Timestamp;
+
+/// What a person or a planner says about a ticket. The engine never changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Brief {
+    /// Which ticket of which plan.
+    pub key: TicketKey,
+    /// One line that says what is wanted.
+    pub title: String,
+    /// Everything the agent should know, Markdown.
+    #[serde(default)]
+    pub description: String,
+    /// What has to be true at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub acceptance_criteria: Vec<String>,
+    /// Where it came from, a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Repository, absolute path; `None` means the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// Workflow; `None` means the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<WorkflowName>,
+    /// Agent; `None` means the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// Branch; `None` means `aotui/<plan>/<ticket>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Checkout, absolute path; `None` means below the plan's worktree root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+}
+
+/// A ticket with its state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// What is wanted.
+    pub brief: Brief,
+    /// Lower starts first.
+    pub order: i64,
+    /// Tickets that have to be complete before, all of the same plan.
+    pub blocked_by: Vec<TicketKey>,
+    /// How far it got.
+    pub progress: Progress,
+}
+
+/// How far a ticket got. Only events change it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Where it stands.
+    pub status: Status,
+    /// Whether a person holds it: what runs goes on, nothing new starts.
+    #[serde(default)]
+    pub paused: bool,
+    /// Digest of the workflow version it walks, once started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow_digest: Option<String>,
+    /// The phase it is in or about to enter; `None` before the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<PhaseId>,
+    /// How often each phase was entered.
+    #[serde(default)]
+    pub visits: BTreeMap<PhaseId, u32>,
+    /// Attempts of the current visit so far, the running one included.
+    #[serde(default)]
+    pub attempt: u32,
+    /// When the current phase was entered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_since: Option<Timestamp>,
+    /// Its checkout, once made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Checkout>,
+    /// Sessions started so far; numbers the next one.
+    #[serde(default)]
+    pub sessions: u32,
+    /// What phases captured, by key.
+    #[serde(default)]
+    pub context: BTreeMap<String, String>,
+    /// What the last failed phase or rejection left for the next agent to read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<String>,
+    /// What an agent waits for a person to answer, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+    /// Every finished attempt, oldest first.
+    #[serde(default)]
+    pub history: Vec<HistoryEntry>,
+}
+
+/// Where a ticket stands. Exactly one holds at any time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum Status {
+    /// Waits for its blockers or for a free place; also between two phases.
+    #[default]
+    Queued,
+    /// Its workspace is being made.
+    Preparing,
+    /// A session runs.
+    Running {
+        /// The session.
+        session: SessionId,
+        /// When it was started.
+        since: Timestamp,
+        /// When it has to be over; `None` means it may take as long as it likes.
+        deadline: Option<Timestamp>,
+    },
+    /// The session was told to end and has not yet.
+    Stopping {
+        /// The session.
+        session: SessionId,
+        /// What becomes of the ticket when it has ended.
+        then: AfterStop,
+    },
+    /// A poll found nothing yet and looks again later.
+    Polling {
+        /// When it looks again.
+        next: Timestamp,
+        /// When it gives up.
+        deadline: Option<Timestamp>,
+    },
+    /// A failed attempt waits before the next.
+    Backoff {
+        /// When the next attempt may start.
+        until: Timestamp,
+    },
+    /// A person has to decide.
+    Approval {
+        /// What they are asked, rendered.
+        message: String,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// A person has to look: nothing goes on by itself.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It reached the end of its workflow.
+    Complete {
+        /// Whether it ended in a phase that asks for attention.
+        needs_attention: bool,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What becomes of a ticket when the session that was told to end has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "then")]
+pub enum AfterStop {
+    /// It fails as stopped by a person.
+    Hold,
+    /// The attempt counts as failed because it took too long.
+    TimedOut,
+    /// The phase is run again from the start.
+    Retry,
+    /// It goes on with another phase.
+    Skip {
+        /// The phase to go on with.
+        to: PhaseId,
+    },
+}
+
+/// Why a ticket needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What kind it is.
+    pub class: FailureClass,
+    /// What happened, one line.
+    pub message: String,
+    /// The last lines of what was printed, plain text.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
+}
+
+/// What kind of failure it was; policy goes by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailureClass {
+    /// The program said no: a non-zero exit code.
+    Exit,
+    /// A signal ended it.
+    Crashed,
+    /// It took longer than it may.
+    TimedOut,
+    /// It could not be started: a missing program, prompt, script or template variable.
+    Misconfigured,
+    /// The workspace could not be made or is gone.
+    Workspace,
+    /// A person rejected it.
+    Rejected,
+    /// A person stopped it.
+    Stopped,
+    /// It went round a loop as often as it may.
+    LoopBound,
+}
+
+/// A checkout a ticket works in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkout {
+    /// Absolute path.
+    pub path: String,
+    /// Branch.
+    pub branch: String,
+    /// Branch it started from and lands on.
+    pub base_branch: String,
+    /// Commit it started from.
+    pub base_commit: String,
+    /// Whether it was removed again (its work is on a ref).
+    #[serde(default)]
+    pub removed: bool,
+}
+
+/// One finished attempt or decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// The phase.
+    pub phase: PhaseId,
+    /// Which visit of the phase, from 1.
+    pub visit: u32,
+    /// Which attempt of the visit, from 1.
+    pub attempt: u32,
+    /// The session that ran it; `None` for decisions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// The agent that worked on it, for agent phases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
+}

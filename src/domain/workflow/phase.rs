@@ -1,0 +1,152 @@
+//! One node of a workflow and what running it means.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::{AgentName, PhaseId};
+
+/// A node of the graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// Its name, unique within the workflow.
+    pub id: PhaseId,
+    /// What it does.
+    pub kind: PhaseKind,
+    /// Where success leads; `None` ends the ticket as complete. Always `None` for a terminal phase.
+    pub on_success: Option<PhaseId>,
+    /// Where failure leads once the attempts are used up; `None` means a person has to look.
+    pub on_failure: Option<PhaseId>,
+    /// How often it is tried before `on_failure` is taken.
+    pub retry: Retry,
+    /// How long one attempt may take; for a poll, how long all its checks together may take.
+    pub timeout_seconds: Option<u64>,
+    /// How often one ticket may enter this phase: the bound of every loop through it.
+    pub max_visits: u32,
+    /// What is kept of the outcome, by key, for later templates.
+    pub capture: BTreeMap<String, Capture>,
+}
+
+/// What a phase does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum PhaseKind {
+    /// Runs a program in the workspace; exit code 0 is success.
+    Script {
+        /// What to run.
+        run: Run,
+    },
+    /// Gives an agent a prompt in the workspace.
+    Agent {
+        /// The prompt template.
+        prompt: Prompt,
+        /// The agent to use; `None` means the ticket's, the plan's or the configured default.
+        agent: Option<AgentName>,
+        /// Tools the agent may use, where its record knows how to say so.
+        #[serde(default)]
+        allowed_tools: Vec<String>,
+        /// Most turns the agent may take, where its record knows how to say so.
+        #[serde(default)]
+        max_turns: Option<u32>,
+    },
+    /// Asks a program again and again: exit code 0 is done, 1 is not yet, anything else is failure.
+    Poll {
+        /// What to run.
+        run: Run,
+        /// Seconds from the end of one check to the start of the next.
+        interval_seconds: u64,
+    },
+    /// Waits for a person's decision.
+    Approval(Approval),
+    /// Ends the ticket.
+    Terminal {
+        /// Whether a person should look at it: it ended, but not well.
+        needs_attention: bool,
+    },
+}
+
+/// A person's decision that a phase waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// What sort of decision it is; decides the zone.
+    pub asks: Asks,
+    /// What the person is asked, a template; `None` asks for approval of the phase before.
+    pub message: Option<String>,
+}
+
+/// What sort of decision an approval asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Asks {
+    /// A decision the ticket cannot go on without (zone `respond`).
+    Decision,
+    /// A look at what was made (zone `review`).
+    Review,
+    /// The go-ahead for landing finished work (zone `merge`).
+    Merge,
+}
+
+/// What a script or poll phase runs. Data reaches it as arguments and environment, never as code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "run")]
+pub enum Run {
+    /// A script of the library, or a program, with templated arguments.
+    Command {
+        /// Name of a script in the script path, or of a program.
+        command: String,
+        /// Arguments; each is a template and becomes exactly one argument.
+        #[serde(default)]
+        args: Vec<String>,
+    },
+    /// Text for `sh`, taken literally; it reads `$AOTUI_…` variables.
+    Shell {
+        /// The text.
+        script: String,
+    },
+    /// Something aotui does itself.
+    Builtin {
+        /// Its name; see the workflow reference in the README.
+        builtin: String,
+    },
+}
+
+/// Where an agent phase's prompt comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "from")]
+pub enum Prompt {
+    /// A file of the prompt path.
+    Template {
+        /// The file's name.
+        name: String,
+    },
+    /// Text in the workflow itself.
+    Inline {
+        /// The template text.
+        text: String,
+    },
+}
+
+/// How often a phase is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Attempts in all, at least 1.
+    pub attempts: u32,
+    /// Seconds between two attempts; doubles each time.
+    pub backoff_seconds: u64,
+}
+
+/// What is kept of a phase's outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "source")]
+pub enum Capture {
+    /// What it wrote to stdout, trimmed.
+    Stdout,
+    /// What this `sh` text, run in the workspace afterwards, writes to stdout, trimmed.
+    Command {
+        /// The text, taken literally.
+        script: String,
+    },
+}
