@@ -1,2 +1,3 @@
+pub mod bus;
 pub mod domain;
 pub mod slots;

@@ -1,5 +1,10 @@
 //! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
 
+pub mod agent_report;
+pub mod command;
+pub mod effect;
+pub mod event;
+pub mod fleet;
 pub mod ids;
 pub mod plan;
 pub mod problem;
@@ -7,3 +12,4 @@ pub mod session;
 pub mod ticket;
 pub mod time;
 pub mod workflow;
+pub mod zone;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AgentName, PhaseId, SessionId, TicketKey, WorkflowName};
-use super::session::{Outcome, Request};
+use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
+use super::session::{Answer, Outcome, Request};
 use super::time::Timestamp;
 
 /// What a person or a planner says about a ticket. The engine never changes it.
@@ -95,6 +95,9 @@ pub struct Progress {
     /// What an agent waits for a person to answer, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
+    /// Answers given to the running session; delivered again after a restart, forgotten when it ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answered: Vec<(RequestId, Answer)>,
     /// Every finished attempt, oldest first.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
@@ -117,11 +120,19 @@ pub enum Status {
         since: Timestamp,
         /// When it has to be over; `None` means it may take as long as it likes.
         deadline: Option<Timestamp>,
+        /// The agent at work, in agent phases.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentName>,
     },
     /// The session was told to end and has not yet.
     Stopping {
         /// The session.
         session: SessionId,
+        /// When it was started.
+        since: Timestamp,
+        /// The agent at work, in agent phases.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        agent: Option<AgentName>,
         /// What becomes of the ticket when it has ended.
         then: AfterStop,
     },

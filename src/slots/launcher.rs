@@ -2,25 +2,7 @@
 
 use super::runtime::Launch;
 use super::{SlotError, SlotFuture};
-use crate::domain::ids::{AgentName, SessionId};
-use crate::domain::plan::Plan;
-use crate::domain::ticket::Ticket;
-use crate::domain::workflow::Phase;
-
-/// One attempt of a phase that is about to run. `ticket.progress` is as it stands with this attempt counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkOrder {
-    /// The session it will run in.
-    pub session: SessionId,
-    /// The plan.
-    pub plan: Plan,
-    /// The ticket; its workspace is there.
-    pub ticket: Ticket,
-    /// The phase.
-    pub phase: Phase,
-    /// The agent, for agent phases.
-    pub agent: Option<AgentName>,
-}
+pub use crate::domain::effect::WorkOrder;
 
 /// Composes launches and texts from templates, prompts, scripts and agent records.
 pub trait Launcher: Send + Sync {

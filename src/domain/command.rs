@@ -1,0 +1,119 @@
+//! What the engine can be asked to do, and why it may refuse.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{PhaseId, PlanId, RequestId, TicketKey};
+use super::plan::Plan;
+use super::problem::Problem;
+use super::ticket::Brief;
+
+/// A wish, from a key, a CLI verb or a file that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "command")]
+pub enum Command {
+    /// Something about one ticket.
+    Ticket {
+        /// The ticket.
+        key: TicketKey,
+        /// What to do.
+        action: TicketAction,
+    },
+    /// Adds a plan, or takes over an edited one.
+    PutPlan {
+        /// The plan; its `tickets` are ignored.
+        plan: Plan,
+    },
+    /// Adds a ticket, or takes over an edited brief. A started ticket keeps its state.
+    PutTicket {
+        /// What is wanted.
+        brief: Brief,
+        /// Lower starts first.
+        order: i64,
+        /// Tickets that have to be complete before.
+        blocked_by: Vec<TicketKey>,
+    },
+    /// Holds a plan: what runs goes on, nothing new starts.
+    PausePlan {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Lets a held plan go on.
+    ResumePlan {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// Says which files are defective now; replaces what was said before.
+    SetProblems {
+        /// All of them.
+        problems: Vec<Problem>,
+    },
+}
+
+/// What can be done about a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "action")]
+pub enum TicketAction {
+    /// Says yes: to the agent's permission request, or to the approval phase.
+    Approve {
+        /// The request meant; `None` means the only one there is.
+        #[serde(default)]
+        request: Option<RequestId>,
+        /// What the next agent shall know.
+        #[serde(default)]
+        note: Option<String>,
+    },
+    /// Says no: to the agent's permission request, or to the approval phase.
+    Reject {
+        /// The request meant; `None` means the only one there is.
+        #[serde(default)]
+        request: Option<RequestId>,
+        /// Why.
+        #[serde(default)]
+        note: String,
+    },
+    /// Answers the agent's question.
+    Reply {
+        /// The request meant; `None` means the only one there is.
+        #[serde(default)]
+        request: Option<RequestId>,
+        /// The answer.
+        text: String,
+    },
+    /// Runs the failed or current phase again.
+    Retry,
+    /// Goes on with another phase.
+    Skip {
+        /// The phase.
+        to: PhaseId,
+    },
+    /// Holds the ticket: what runs goes on, nothing new starts.
+    Pause,
+    /// Lets a held ticket go on.
+    Resume,
+    /// Ends the running session and holds the ticket.
+    Stop,
+}
+
+/// Why a command was refused: what, and what to do instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}{}", hint.as_ref().map(|h| format!(" ({h})")).unwrap_or_default())]
+pub struct Rejection {
+    /// What is in the way.
+    pub message: String,
+    /// What to do instead.
+    pub hint: Option<String>,
+}
+
+impl Rejection {
+    /// Returns a refusal.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    /// Adds what to do instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

@@ -1,0 +1,146 @@
+//! What the engine wants done in the world, and what the world says back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::agent_report::AgentReport;
+use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
+use super::plan::Plan;
+use super::session::Answer;
+use super::ticket::{Checkout, Failure, Ticket};
+use super::time::Timestamp;
+use super::workflow::{Phase, Workflow};
+
+/// IO the engine wants done. Every effect may be carried out again after a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Finds the workflow and makes the workspace of a ticket; answered by [`Report::Prepared`].
+    Prepare {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The ticket.
+        ticket: Arc<Ticket>,
+    },
+    /// Starts the session if it is not there yet and waits for its end; answered by [`Report::SessionEnded`].
+    RunSession {
+        /// What to run.
+        order: Box<WorkOrder>,
+        /// Whether it may only be found, not started: it was started by an earlier engine.
+        reattach: bool,
+    },
+    /// Ends a session. Its end is reported by whoever runs it.
+    StopSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Renders what an approval phase asks; answered by [`Report::Question`].
+    Question {
+        /// The phase to ask for; its session does not exist.
+        order: Box<WorkOrder>,
+    },
+    /// Gives an agent its answer.
+    DeliverAnswer {
+        /// The session.
+        session: SessionId,
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Removes a workspace if nothing can be lost; answered by [`Report::WorkspaceGone`] or [`Report::WorkspaceKept`].
+    RemoveWorkspace {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The ticket.
+        ticket: Arc<Ticket>,
+    },
+}
+
+/// One attempt of a phase that is about to run. `ticket.progress` is as it stands with this attempt counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkOrder {
+    /// The session it will run in.
+    pub session: SessionId,
+    /// The plan.
+    pub plan: Plan,
+    /// The ticket; its workspace is there.
+    pub ticket: Arc<Ticket>,
+    /// The phase.
+    pub phase: Phase,
+    /// The agent, for agent phases; `None` means the configured default.
+    pub agent: Option<AgentName>,
+}
+
+/// What came back from the world. Late, duplicate and unknown reports are ignored by rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A workspace is there, or cannot be made.
+    Prepared {
+        /// The ticket.
+        key: TicketKey,
+        /// The workflow and the workspace, or why not.
+        result: Result<(Arc<Workflow>, Checkout), Failure>,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// The session.
+        session: SessionId,
+        /// How.
+        end: SessionEnd,
+    },
+    /// An approval's question is rendered.
+    Question {
+        /// The ticket.
+        key: TicketKey,
+        /// The phase that asks.
+        phase: PhaseId,
+        /// The text, or why it cannot be rendered.
+        result: Result<String, Failure>,
+    },
+    /// An agent said something.
+    Agent {
+        /// Its session.
+        session: SessionId,
+        /// What it said.
+        report: AgentReport,
+    },
+    /// A workspace was removed.
+    WorkspaceGone {
+        /// The ticket.
+        key: TicketKey,
+        /// The ref that keeps its work.
+        kept_ref: String,
+    },
+    /// A workspace was left in place.
+    WorkspaceKept {
+        /// The ticket.
+        key: TicketKey,
+        /// Why.
+        why: String,
+    },
+}
+
+/// How a session was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// Its process exited.
+    Exited {
+        /// Exit code; `None` where a signal ended it.
+        code: Option<i32>,
+        /// Signal, where one ended it.
+        signal: Option<i32>,
+        /// When.
+        at: Timestamp,
+        /// What was captured, where the exit code was 0.
+        captures: BTreeMap<String, String>,
+        /// The last lines of output, plain text.
+        tail: String,
+    },
+    /// It could not be started.
+    NotStarted {
+        /// Why.
+        failure: Failure,
+    },
+    /// It is gone without a record: its holder was killed, or the machine went down.
+    Vanished,
+}

@@ -1,0 +1,185 @@
+//! What happened: the facts the journal keeps. State is these, applied in order, and nothing else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
+use super::plan::Plan;
+use super::session::{Answer, Outcome, Request};
+use super::ticket::{AfterStop, Brief, Checkout, Failure};
+use super::time::Timestamp;
+use super::workflow::Workflow;
+
+/// A fact with its place in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded {
+    /// Counts the facts of a state directory, from 1, without gaps.
+    pub seq: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "event")]
+pub enum Event {
+    /// A plan was added or edited.
+    PlanPut {
+        /// The plan, without its entries.
+        plan: Plan,
+    },
+    /// A plan was held.
+    PlanPaused {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// A held plan goes on.
+    PlanResumed {
+        /// The plan.
+        plan: PlanId,
+    },
+    /// A version of a workflow came into use.
+    WorkflowLoaded {
+        /// The workflow.
+        workflow: Arc<Workflow>,
+    },
+    /// A ticket was added or its brief edited.
+    TicketPut {
+        /// What is wanted.
+        brief: Brief,
+        /// Lower starts first.
+        order: i64,
+        /// Tickets that have to be complete before.
+        blocked_by: Vec<TicketKey>,
+    },
+    /// Something happened to a ticket.
+    Ticket {
+        /// The ticket.
+        key: TicketKey,
+        /// What.
+        what: TicketEvent,
+    },
+}
+
+/// A fact about one ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum TicketEvent {
+    /// Its workspace is to be made.
+    Started,
+    /// Its workspace is there and its workflow version is fixed.
+    Prepared {
+        /// Digest of the workflow.
+        digest: String,
+        /// The workspace.
+        checkout: Checkout,
+    },
+    /// It came to a phase.
+    PhaseEntered {
+        /// The phase.
+        phase: PhaseId,
+    },
+    /// A session is to be started: the intent, on disk before the act.
+    SessionIntended {
+        /// The session.
+        session: SessionId,
+        /// The agent, in agent phases.
+        agent: Option<AgentName>,
+        /// When it has to be over.
+        deadline: Option<Timestamp>,
+        /// Whether it counts as an attempt; further checks of a poll do not.
+        counts: bool,
+    },
+    /// An attempt ended, or a decision was made.
+    AttemptEnded {
+        /// How.
+        outcome: Outcome,
+        /// What was captured.
+        captures: BTreeMap<String, String>,
+    },
+    /// A poll found nothing yet.
+    PollPending {
+        /// When it looks again.
+        next: Timestamp,
+        /// When it gives up.
+        deadline: Option<Timestamp>,
+    },
+    /// The next attempt waits.
+    BackedOff {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// What it waited for by the clock has come: it may run again.
+    WaitOver,
+    /// It waits for a person's decision.
+    ApprovalAsked {
+        /// What they are asked; empty until rendered.
+        message: String,
+    },
+    /// What the last step left for the next agent to read.
+    FeedbackLeft {
+        /// The text.
+        text: String,
+    },
+    /// A person has to look.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// It reached the end of its workflow.
+    Completed {
+        /// Whether in a phase that asks for attention.
+        needs_attention: bool,
+    },
+    /// A person wants the phase run again.
+    Retried {
+        /// The phase; `None` runs the ticket from the start.
+        phase: Option<PhaseId>,
+    },
+    /// A person sent it to another phase.
+    Skipped {
+        /// The phase.
+        to: PhaseId,
+    },
+    /// A person holds it.
+    Paused,
+    /// A person lets it go on.
+    Resumed,
+    /// Its session is to end.
+    StopRequested {
+        /// What becomes of the ticket then.
+        then: AfterStop,
+    },
+    /// Its agent asks a person.
+    Asked {
+        /// The request.
+        request: Request,
+    },
+    /// A person answered.
+    Answered {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Its agent no longer asks.
+    Withdrawn {
+        /// The request.
+        request: RequestId,
+    },
+    /// Its workspace was removed.
+    WorkspaceRemoved {
+        /// The ref that keeps its work.
+        kept_ref: String,
+    },
+    /// Its workspace was left in place.
+    WorkspaceKept {
+        /// Why.
+        why: String,
+    },
+}

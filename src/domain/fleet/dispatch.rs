@@ -1,0 +1,123 @@
+//! Who may start now. Runs after every input; there is no tick.
+
+use std::sync::Arc;
+
+use super::Fleet;
+use super::step::Turn;
+use crate::domain::effect::Effect;
+use crate::domain::event::TicketEvent;
+use crate::domain::ids::{SessionId, TicketKey};
+use crate::domain::ticket::{Status, Ticket};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Phase, PhaseKind};
+
+impl Turn<'_> {
+    /// Starts everything that may start, the tickets that are under way first.
+    pub(super) fn dispatch(&mut self) {
+        if !self.fleet.policy.dispatch {
+            return;
+        }
+        let mut free = self.fleet.places();
+        for key in self.fleet.startable() {
+            let Some(ticket) = self.fleet.ticket(&key).cloned() else { continue };
+            let is_poll = self.fleet.phase_of(&ticket).is_some_and(Phase::is_poll);
+            let places = if is_poll { &mut free.polls } else { &mut free.work };
+            if *places == 0 {
+                continue;
+            }
+            *places -= 1;
+            match ticket.progress.phase {
+                None => self.prepare(&ticket),
+                Some(_) => self.start_session(&ticket),
+            }
+        }
+    }
+
+    fn prepare(&mut self, ticket: &Ticket) {
+        let key = &ticket.brief.key;
+        self.note(key, TicketEvent::Started);
+        let plan = self.fleet.plans.get(&key.plan).cloned();
+        let ticket = self.fleet.ticket(key).cloned();
+        if let (Some(plan), Some(ticket)) = (plan, ticket) {
+            self.want(Effect::Prepare { plan: Box::new(plan), ticket });
+        }
+    }
+
+    fn start_session(&mut self, ticket: &Ticket) {
+        let key = &ticket.brief.key;
+        let n = ticket.progress.sessions.saturating_add(1);
+        let Some(order) = self.order(key, n) else { return };
+        let poll_runs_already = order.phase.is_poll() && ticket.progress.attempt > 0;
+        let intended = TicketEvent::SessionIntended {
+            session: SessionId::new(key.clone(), n),
+            agent: order.agent.clone(),
+            deadline: session_deadline(&order.phase, ticket, self.now),
+            counts: !poll_runs_already,
+        };
+        self.note(key, intended);
+        if let Some(order) = self.order(key, n) {
+            self.want(Effect::RunSession { order, reattach: false });
+        }
+    }
+}
+
+/// When a session has to be over: a poll shares its time between all its checks, other phases have it per attempt.
+fn session_deadline(phase: &Phase, ticket: &Ticket, now: Timestamp) -> Option<Timestamp> {
+    let from = if phase.is_poll() { ticket.progress.phase_since.unwrap_or(now) } else { now };
+    phase.timeout_seconds.map(|seconds| from.plus_seconds(seconds))
+}
+
+impl Phase {
+    /// Returns whether it is a poll, which has places of its own.
+    pub fn is_poll(&self) -> bool {
+        matches!(self.kind, PhaseKind::Poll { .. })
+    }
+}
+
+/// Free places.
+struct Places {
+    work: u32,
+    polls: u32,
+}
+
+impl Fleet {
+    /// Counts the places that are free.
+    fn places(&self) -> Places {
+        let max = self.policy.max_concurrency;
+        let mut places = Places { work: max, polls: max };
+        for ticket in self.tickets.values() {
+            let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
+            match ticket.progress.status {
+                Status::Running { .. } | Status::Stopping { .. } if is_poll => {
+                    places.polls = places.polls.saturating_sub(1);
+                }
+                Status::Preparing | Status::Running { .. } | Status::Stopping { .. } => {
+                    places.work = places.work.saturating_sub(1);
+                }
+                Status::Queued
+                | Status::Polling { .. }
+                | Status::Backoff { .. }
+                | Status::Approval { .. }
+                | Status::Failed { .. }
+                | Status::Complete { .. } => {}
+            }
+        }
+        places
+    }
+
+    /// Lists what would start if there were places enough, in order: under way first, then by order and id.
+    fn startable(&self) -> Vec<TicketKey> {
+        let mut ready: Vec<&Arc<Ticket>> = self.tickets.values().filter(|ticket| self.may_start(ticket)).collect();
+        ready.sort_by_key(|ticket| (ticket.progress.phase.is_none(), ticket.order, ticket.brief.key.clone()));
+        ready.into_iter().map(|ticket| ticket.brief.key.clone()).collect()
+    }
+
+    fn may_start(&self, ticket: &Ticket) -> bool {
+        let key = &ticket.brief.key;
+        ticket.progress.status == Status::Queued
+            && !ticket.progress.paused
+            && self.plans.get(&key.plan).is_some_and(|plan| !plan.paused)
+            && self.policy.only.as_ref().is_none_or(|only| only.contains(key))
+            && (ticket.progress.phase.is_some() || self.open_blockers(ticket).next().is_none())
+    }
+}

@@ -1,0 +1,151 @@
+//! The fleet: all plans and tickets, and the one state machine that moves them.
+//!
+//! [`Fleet::step`] takes one input and says, in an [`Outbox`], what happened and what has to be done. It is pure and
+//! total: every input is accepted in every state, and what does not fit is ignored or refused. State changes only by
+//! [`Fleet::apply`]ing events, so that replaying the journal gives the same fleet.
+//!
+//! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
+//! `apply`; what the world says back is an arm in `on_report`; what a phase type means is in `walk`; who may start is
+//! in `dispatch`.
+
+mod apply;
+mod dependencies;
+mod dispatch;
+mod on_command;
+mod on_report;
+mod on_time;
+mod recover;
+mod step;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+pub use dependencies::circles;
+pub use step::{Input, Outbox};
+
+use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
+use super::plan::Plan;
+use super::problem::Problem;
+use super::session::Activity;
+use super::ticket::{Status, Ticket};
+use super::time::Timestamp;
+use super::workflow::{Phase, Workflow};
+
+/// Everything that is true about plans and tickets.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Fleet {
+    /// The last journal sequence it includes.
+    pub seq: u64,
+    /// Plans by id; their `tickets` lists are empty here.
+    pub plans: BTreeMap<PlanId, Plan>,
+    /// Tickets by key.
+    pub tickets: BTreeMap<TicketKey, Arc<Ticket>>,
+    /// Workflow versions in use, by digest.
+    pub workflows: BTreeMap<String, Arc<Workflow>>,
+    /// What is not durable: activities and defective files.
+    pub live: Live,
+    /// How it schedules.
+    pub policy: Policy,
+}
+
+/// Facts that are true now and forgotten at the end of the process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Live {
+    /// What running sessions say they do.
+    pub activity: BTreeMap<SessionId, Activity>,
+    /// Defective files.
+    pub problems: Vec<Problem>,
+}
+
+/// How the fleet schedules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Tickets that may have a script or an agent at work at the same time, over all plans. The same number of poll
+    /// checks may run beside them.
+    pub max_concurrency: u32,
+    /// Whether phases may start at all; an engine that only carries out one verb does not dispatch.
+    pub dispatch: bool,
+    /// Only these tickets may start; `None` means all.
+    pub only: Option<Vec<TicketKey>>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { max_concurrency: 3, dispatch: true, only: None }
+    }
+}
+
+impl Fleet {
+    /// Returns the ticket called `key`.
+    pub fn ticket(&self, key: &TicketKey) -> Option<&Arc<Ticket>> {
+        self.tickets.get(key)
+    }
+
+    /// Returns the tickets of a plan in the order they would start.
+    pub fn tickets_of<'a>(&'a self, plan: &'a PlanId) -> Vec<&'a Arc<Ticket>> {
+        let mut tickets: Vec<_> = self.tickets.values().filter(|ticket| ticket.brief.key.plan == *plan).collect();
+        tickets.sort_by(|a, b| (a.order, &a.brief.key).cmp(&(b.order, &b.brief.key)));
+        tickets
+    }
+
+    /// Finds tickets by what a person types: `PLAN/TICKET` or `TICKET`, letter case ignored.
+    pub fn find(&self, text: &str) -> Vec<&Arc<Ticket>> {
+        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+        self.tickets
+            .values()
+            .filter(|ticket| {
+                let key = &ticket.brief.key;
+                match text.split_once('/') {
+                    Some((plan, id)) => same(key.plan.as_str(), plan) && same(key.ticket.as_str(), id),
+                    None => same(key.ticket.as_str(), text),
+                }
+            })
+            .collect()
+    }
+
+    /// Returns the workflow version a ticket walks, once it started.
+    pub fn workflow_of(&self, ticket: &Ticket) -> Option<&Arc<Workflow>> {
+        self.workflows.get(ticket.progress.workflow_digest.as_ref()?)
+    }
+
+    /// Returns the phase a ticket is in.
+    pub fn phase_of(&self, ticket: &Ticket) -> Option<&Phase> {
+        self.workflow_of(ticket)?.phase(ticket.progress.phase.as_ref()?)
+    }
+
+    /// Returns the agent that works on `phase` of `ticket`: the phase's, else the ticket's, else the plan's;
+    /// `None` means the configured default.
+    pub fn agent_for(&self, ticket: &Ticket, agent: Option<&AgentName>) -> Option<AgentName> {
+        let plan = self.plans.get(&ticket.brief.key.plan);
+        agent.or(ticket.brief.agent.as_ref()).or_else(|| plan?.agent.as_ref()).cloned()
+    }
+
+    /// Returns the blockers of `ticket` that are not complete, existing or not.
+    pub fn open_blockers<'a>(&'a self, ticket: &'a Ticket) -> impl Iterator<Item = &'a TicketKey> {
+        ticket.blocked_by.iter().filter(|key| {
+            !self.tickets.get(key).is_some_and(|blocker| {
+                matches!(blocker.progress.status, Status::Complete { needs_attention: false, .. })
+            })
+        })
+    }
+
+    /// Returns the earliest moment at which something is due, if anything is.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.tickets.values().filter_map(|ticket| on_time::due_at(ticket)).min()
+    }
+
+    /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …
+    pub fn free_ticket_id(&self, plan: &PlanId) -> Option<TicketId> {
+        (1..=u32::MAX)
+            .filter_map(|n| TicketId::new(format!("T-{n}")).ok())
+            .find(|id| !self.tickets.contains_key(&TicketKey::new(plan.clone(), id.clone())))
+    }
+}

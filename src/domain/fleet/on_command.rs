@@ -1,0 +1,313 @@
+//! What a person wishes, and why it may not be.
+
+use super::step::Turn;
+use crate::domain::command::{Command, Rejection, TicketAction};
+use crate::domain::effect::Effect;
+use crate::domain::event::{Event, TicketEvent};
+use crate::domain::ids::{PhaseId, PlanId, RequestId, TicketKey};
+use crate::domain::plan::Plan;
+use crate::domain::problem::nearest;
+use crate::domain::session::{Answer, Ask, Outcome, Request};
+use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Status, Ticket};
+
+type Done = Result<(), Rejection>;
+
+impl Turn<'_> {
+    pub(super) fn on_command(&mut self, command: Command) -> Done {
+        match command {
+            Command::Ticket { key, action } => self.on_ticket_action(&key, action),
+            Command::PutPlan { plan } => self.put_plan(plan),
+            Command::PutTicket { brief, order, blocked_by } => self.put_ticket(brief, order, blocked_by),
+            Command::PausePlan { plan } => self.pause_plan(&plan, true),
+            Command::ResumePlan { plan } => self.pause_plan(&plan, false),
+            Command::SetProblems { problems } => {
+                self.out.live_changed |= self.fleet.live.problems != problems;
+                self.fleet.live.problems = problems;
+                Ok(())
+            }
+        }
+    }
+
+    fn put_plan(&mut self, mut plan: Plan) -> Done {
+        plan.tickets.clear();
+        if let Some(old) = self.fleet.plans.get(&plan.id) {
+            plan.paused |= old.paused;
+            if *old == plan {
+                return Ok(());
+            }
+        }
+        self.record(Event::PlanPut { plan });
+        Ok(())
+    }
+
+    fn pause_plan(&mut self, plan: &PlanId, pause: bool) -> Done {
+        let Some(known) = self.fleet.plans.get(plan) else {
+            return Err(unknown_plan(self.fleet.plans.keys(), plan));
+        };
+        if known.paused != pause {
+            let plan = plan.clone();
+            self.record(if pause { Event::PlanPaused { plan } } else { Event::PlanResumed { plan } });
+        }
+        Ok(())
+    }
+
+    fn put_ticket(&mut self, brief: Brief, order: i64, blocked_by: Vec<TicketKey>) -> Done {
+        let key = &brief.key;
+        if !self.fleet.plans.contains_key(&key.plan) {
+            return Err(unknown_plan(self.fleet.plans.keys(), &key.plan));
+        }
+        let twin = self.fleet.tickets.keys().find(|known| {
+            *known != key && known.plan == key.plan && known.ticket.as_str().eq_ignore_ascii_case(key.ticket.as_str())
+        });
+        if let Some(twin) = twin {
+            return Err(Rejection::new(format!("ticket `{key}` differs from `{twin}` only by letter case"))
+                .hint("give it another id"));
+        }
+        if blocked_by.contains(key) {
+            return Err(Rejection::new(format!("ticket `{key}` is blocked by itself")).hint("remove it from blockedBy"));
+        }
+        let same = self
+            .fleet
+            .ticket(key)
+            .is_some_and(|old| old.brief == brief && old.order == order && old.blocked_by == blocked_by);
+        if !same {
+            self.record(Event::TicketPut { brief, order, blocked_by });
+        }
+        Ok(())
+    }
+
+    fn on_ticket_action(&mut self, key: &TicketKey, action: TicketAction) -> Done {
+        let Some(ticket) = self.fleet.ticket(key).cloned() else {
+            let known: Vec<String> = self.fleet.tickets.keys().map(ToString::to_string).collect();
+            let near = nearest(&key.to_string(), known.iter().map(String::as_str));
+            let hint = near.map_or("`aotui status` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
+            return Err(Rejection::new(format!("there is no ticket `{key}`")).hint(hint));
+        };
+        match action {
+            TicketAction::Approve { request, note } => self.approve(&ticket, request, note),
+            TicketAction::Reject { request, note } => self.reject(&ticket, request, note),
+            TicketAction::Reply { request, text } => self.reply(&ticket, request, text),
+            TicketAction::Retry => self.retry(&ticket),
+            TicketAction::Skip { to } => self.skip(&ticket, to),
+            TicketAction::Pause => self.pause(&ticket, true),
+            TicketAction::Resume => self.pause(&ticket, false),
+            TicketAction::Stop => self.stop(&ticket),
+        }
+    }
+
+    fn approve(&mut self, ticket: &Ticket, request: Option<RequestId>, note: Option<String>) -> Done {
+        let key = &ticket.brief.key;
+        if request.is_some() || !ticket.progress.requests.is_empty() {
+            let request = find_request(ticket, request)?;
+            return match request.ask {
+                Ask::Permission { .. } => self.answer(key, &request, Answer::Allow),
+                Ask::Question { .. } => Err(Rejection::new(format!("the agent of `{key}` asks a question"))
+                    .hint(format!("answer it with `aotui reply {key} TEXT`, or attach"))),
+            };
+        }
+        let Some((_, phase)) = self.at_phase(key).filter(|_| waits_for_approval(ticket)) else {
+            return Err(nothing_to_decide(ticket));
+        };
+        if let Some(text) = note.filter(|note| !note.trim().is_empty()) {
+            self.note(key, TicketEvent::FeedbackLeft { text });
+        }
+        self.succeed(key, &phase, Default::default());
+        Ok(())
+    }
+
+    fn reject(&mut self, ticket: &Ticket, request: Option<RequestId>, note: String) -> Done {
+        let key = &ticket.brief.key;
+        if request.is_some() || !ticket.progress.requests.is_empty() {
+            let request = find_request(ticket, request)?;
+            return self.answer(key, &request, Answer::Deny { message: note });
+        }
+        let Some((_, phase)) = self.at_phase(key).filter(|_| waits_for_approval(ticket)) else {
+            return Err(nothing_to_decide(ticket));
+        };
+        let message = if note.trim().is_empty() { "rejected".to_owned() } else { format!("rejected: {}", note.trim()) };
+        let failure = Failure { class: FailureClass::Rejected, message, evidence: String::new() };
+        self.attempt_failed(key, &phase, failure);
+        Ok(())
+    }
+
+    fn reply(&mut self, ticket: &Ticket, request: Option<RequestId>, text: String) -> Done {
+        let key = &ticket.brief.key;
+        let request = find_request(ticket, request)?;
+        match request.ask {
+            Ask::Question { .. } => self.answer(key, &request, Answer::Reply { text }),
+            Ask::Permission { .. } => Err(Rejection::new(format!("the agent of `{key}` asks for permission"))
+                .hint(format!("`aotui approve {key}` or `aotui reject {key}`"))),
+        }
+    }
+
+    fn answer(&mut self, key: &TicketKey, request: &Request, answer: Answer) -> Done {
+        let Some(session) = self.fleet.ticket(key).and_then(|ticket| ticket.progress.status.session()).cloned() else {
+            return Err(Rejection::new(format!("the agent of `{key}` is gone")));
+        };
+        let request = request.id.clone();
+        self.note(key, TicketEvent::Answered { request: request.clone(), answer: answer.clone() });
+        self.want(Effect::DeliverAnswer { session, request, answer });
+        Ok(())
+    }
+
+    fn retry(&mut self, ticket: &Ticket) -> Done {
+        let key = &ticket.brief.key;
+        match &ticket.progress.status {
+            Status::Running { session, .. } => {
+                self.note(key, TicketEvent::StopRequested { then: AfterStop::Retry });
+                self.want(Effect::StopSession { session: session.clone() });
+                Ok(())
+            }
+            Status::Polling { .. } | Status::Backoff { .. } => {
+                self.make_ready(key, ticket);
+                Ok(())
+            }
+            Status::Failed { .. } => self.run_again(ticket, ticket.progress.phase.clone()),
+            Status::Complete { needs_attention: true, .. } => {
+                let failed = |entry: &&HistoryEntry| matches!(entry.outcome, Outcome::Failed { .. });
+                let phase = ticket.progress.history.iter().rev().find(failed).map(|entry| entry.phase.clone());
+                self.run_again(ticket, phase)
+            }
+            Status::Approval { .. } => Err(Rejection::new(format!("`{key}` waits for a decision"))
+                .hint("approve it, reject it, or skip to another phase")),
+            Status::Stopping { .. } => {
+                Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"))
+            }
+            Status::Queued | Status::Preparing => Err(Rejection::new(format!("`{key}` is about to run anyway"))),
+            Status::Complete { .. } => {
+                Err(Rejection::new(format!("`{key}` is done")).hint("skip to a phase to run it again"))
+            }
+        }
+    }
+
+    fn run_again(&mut self, ticket: &Ticket, phase: Option<PhaseId>) -> Done {
+        let key = &ticket.brief.key;
+        self.note(key, TicketEvent::Retried { phase });
+        if let Some((_, phase)) = self.at_phase(key) {
+            self.arrive(key, &phase);
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, ticket: &Ticket, to: PhaseId) -> Done {
+        let key = &ticket.brief.key;
+        let Some(workflow) = self.fleet.workflow_of(ticket) else {
+            return Err(Rejection::new(format!("`{key}` has not started")).hint("wait for it, or edit its file"));
+        };
+        if workflow.phase(&to).is_none() {
+            let names: Vec<&str> = workflow.phases.iter().map(|phase| phase.id.as_str()).collect();
+            let hint = match nearest(to.as_str(), names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("its phases are {}", names.join(", ")),
+            };
+            return Err(Rejection::new(format!("workflow `{}` has no phase `{to}`", workflow.name)).hint(hint));
+        }
+        if ticket.progress.workspace.as_ref().is_some_and(|checkout| checkout.removed) {
+            return Err(Rejection::new(format!("`{key}` is done and its workspace is removed"))
+                .hint("add a new ticket for further work"));
+        }
+        match &ticket.progress.status {
+            Status::Running { session, .. } => {
+                self.note(key, TicketEvent::StopRequested { then: AfterStop::Skip { to } });
+                self.want(Effect::StopSession { session: session.clone() });
+            }
+            Status::Stopping { .. } => {
+                return Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"));
+            }
+            Status::Queued
+            | Status::Preparing
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => {
+                let left = TicketEvent::AttemptEnded { outcome: Outcome::Skipped, captures: Default::default() };
+                self.note(key, left);
+                self.skip_to(key, &to);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings the ticket to the phase a person chose.
+    pub(super) fn skip_to(&mut self, key: &TicketKey, to: &PhaseId) {
+        self.note(key, TicketEvent::Skipped { to: to.clone() });
+        if let Some((_, phase)) = self.at_phase(key) {
+            self.arrive(key, &phase);
+        }
+    }
+
+    fn pause(&mut self, ticket: &Ticket, pause: bool) -> Done {
+        let key = &ticket.brief.key;
+        if matches!(ticket.progress.status, Status::Complete { .. }) {
+            return Err(Rejection::new(format!("`{key}` is done")));
+        }
+        if ticket.progress.paused != pause {
+            self.note(key, if pause { TicketEvent::Paused } else { TicketEvent::Resumed });
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, ticket: &Ticket) -> Done {
+        let key = &ticket.brief.key;
+        match &ticket.progress.status {
+            Status::Running { session, .. } => {
+                self.note(key, TicketEvent::StopRequested { then: AfterStop::Hold });
+                self.want(Effect::StopSession { session: session.clone() });
+                Ok(())
+            }
+            Status::Stopping { session, .. } => {
+                self.want(Effect::StopSession { session: session.clone() });
+                Ok(())
+            }
+            Status::Queued
+            | Status::Preparing
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => {
+                Err(Rejection::new(format!("nothing runs for `{key}`")).hint("pause holds a ticket that does not run"))
+            }
+        }
+    }
+}
+
+fn waits_for_approval(ticket: &Ticket) -> bool {
+    matches!(ticket.progress.status, Status::Approval { .. })
+}
+
+fn nothing_to_decide(ticket: &Ticket) -> Rejection {
+    Rejection::new(format!("`{}` does not wait for a decision", ticket.brief.key))
+        .hint("`aotui status` shows what does")
+}
+
+fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> Rejection {
+    let names: Vec<&str> = known.map(PlanId::as_str).collect();
+    let hint = match nearest(plan.as_str(), names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "`aotui init` makes one for the repository you are in".to_owned(),
+        None => format!("plans here: {}", names.join(", ")),
+    };
+    Rejection::new(format!("there is no plan `{plan}`")).hint(hint)
+}
+
+/// Finds the request that is meant; without an id there must be exactly one.
+fn find_request(ticket: &Ticket, id: Option<RequestId>) -> Result<Request, Rejection> {
+    let key = &ticket.brief.key;
+    let requests = &ticket.progress.requests;
+    match id {
+        Some(id) => requests.iter().find(|request| request.id == id).cloned().ok_or_else(|| {
+            Rejection::new(format!("`{key}` has no open request `{id}`")).hint("it was answered or withdrawn meanwhile")
+        }),
+        None => match requests.as_slice() {
+            [] => Err(Rejection::new(format!("the agent of `{key}` asks nothing"))),
+            [only] => Ok(only.clone()),
+            [_, _, ..] => {
+                let ids: Vec<&str> = requests.iter().map(|request| request.id.as_str()).collect();
+                Err(Rejection::new(format!("`{key}` has {} open requests", requests.len()))
+                    .hint(format!("name one with --request: {}", ids.join(", "))))
+            }
+        },
+    }
+}

@@ -1,0 +1,188 @@
+//! What the world says back. A report that no longer fits the state is ignored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::on_time::timed_out;
+use super::step::Turn;
+use crate::domain::agent_report::AgentReport;
+use crate::domain::effect::{Report, SessionEnd};
+use crate::domain::event::{Event, TicketEvent};
+use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
+use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
+use crate::domain::ticket::{AfterStop, Checkout, Failure, FailureClass, Status};
+use crate::domain::workflow::{Phase, PhaseKind, Workflow};
+
+/// Exit code by which a poll says "not yet".
+const NOT_YET: i32 = 1;
+
+/// Requests one session may have open, so that a mad agent cannot fill the state.
+const MAX_REQUESTS: usize = 32;
+
+impl Turn<'_> {
+    pub(super) fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Prepared { key, result } => self.on_prepared(&key, result),
+            Report::SessionEnded { session, end } => self.on_session_ended(&session, end),
+            Report::Question { key, phase, result } => self.on_question(&key, &phase, result),
+            Report::Agent { session, report } => self.on_agent(&session, report),
+            Report::WorkspaceGone { key, kept_ref } => {
+                if self.ended(&key) {
+                    self.note(&key, TicketEvent::WorkspaceRemoved { kept_ref });
+                }
+            }
+            Report::WorkspaceKept { key, why } => {
+                if self.ended(&key) {
+                    self.note(&key, TicketEvent::WorkspaceKept { why });
+                }
+            }
+        }
+    }
+
+    fn ended(&self, key: &TicketKey) -> bool {
+        self.fleet.ticket(key).is_some_and(|ticket| {
+            matches!(ticket.progress.status, Status::Complete { .. })
+                && ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed)
+        })
+    }
+
+    fn on_prepared(&mut self, key: &TicketKey, result: Result<(Arc<Workflow>, Checkout), Failure>) {
+        if !self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.status == Status::Preparing) {
+            return;
+        }
+        let (workflow, checkout) = match result {
+            Ok(ready) => ready,
+            Err(failure) => return self.note(key, TicketEvent::Failed { failure }),
+        };
+        let digest = workflow.digest.clone();
+        let first = workflow.first().map(|phase| phase.id.clone());
+        if !self.fleet.workflows.contains_key(&digest) {
+            self.record(Event::WorkflowLoaded { workflow });
+        }
+        self.note(key, TicketEvent::Prepared { digest, checkout });
+        if let Some(first) = first {
+            self.enter(key, &first);
+        }
+    }
+
+    fn on_session_ended(&mut self, session: &SessionId, end: SessionEnd) {
+        let key = &session.ticket;
+        let Some((ticket, phase)) = self.at_phase(key) else { return };
+        let (current, then) = match &ticket.progress.status {
+            Status::Running { session, .. } => (session, None),
+            Status::Stopping { session, then, .. } => (session, Some(then.clone())),
+            Status::Queued
+            | Status::Preparing
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => return,
+        };
+        if current != session {
+            return;
+        }
+        match then {
+            Some(then) => self.after_stop(key, &phase, then),
+            None => self.attempt_ended(key, &phase, end),
+        }
+    }
+
+    fn attempt_ended(&mut self, key: &TicketKey, phase: &Phase, end: SessionEnd) {
+        let (code, signal, captures, tail) = match end {
+            SessionEnd::Exited { code, signal, captures, tail, .. } => (code, signal, captures, tail),
+            SessionEnd::NotStarted { failure } => return self.attempt_failed(key, phase, failure),
+            SessionEnd::Vanished => {
+                let outcome = Outcome::Interrupted;
+                return self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
+            }
+        };
+        match (code, &phase.kind) {
+            (Some(0), _) => self.succeed(key, phase, captures),
+            (Some(NOT_YET), PhaseKind::Poll { interval_seconds, .. }) => {
+                self.poll_pending(key, phase, *interval_seconds)
+            }
+            _ => self.attempt_failed(key, phase, exit_failure(code, signal, tail)),
+        }
+    }
+
+    fn poll_pending(&mut self, key: &TicketKey, phase: &Phase, interval: u64) {
+        let since = self.fleet.ticket(key).and_then(|ticket| ticket.progress.phase_since).unwrap_or(self.now);
+        let deadline = phase.timeout_seconds.map(|seconds| since.plus_seconds(seconds));
+        self.note(key, TicketEvent::PollPending { next: self.now.plus_seconds(interval), deadline });
+    }
+
+    fn after_stop(&mut self, key: &TicketKey, phase: &Phase, then: AfterStop) {
+        let end = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() };
+        match then {
+            AfterStop::TimedOut => self.attempt_failed(key, phase, timed_out(phase.timeout_seconds)),
+            AfterStop::Hold => {
+                let message = "stopped by a person".to_owned();
+                let failure = Failure { class: FailureClass::Stopped, message, evidence: String::new() };
+                self.note(key, end(Outcome::Failed { failure: failure.clone() }));
+                self.note(key, TicketEvent::Failed { failure });
+            }
+            AfterStop::Retry => {
+                self.note(key, end(Outcome::Skipped));
+                self.note(key, TicketEvent::Retried { phase: Some(phase.id.clone()) });
+            }
+            AfterStop::Skip { to } => {
+                self.note(key, end(Outcome::Skipped));
+                self.skip_to(key, &to);
+            }
+        }
+    }
+
+    fn on_question(&mut self, key: &TicketKey, phase: &PhaseId, result: Result<String, Failure>) {
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        let waits = matches!(&ticket.progress.status, Status::Approval { message, .. } if message.is_empty());
+        if !waits || ticket.progress.phase.as_ref() != Some(phase) {
+            return;
+        }
+        match result {
+            Ok(message) => self.note(key, TicketEvent::ApprovalAsked { message }),
+            Err(failure) => self.note(key, TicketEvent::Failed { failure }),
+        }
+    }
+
+    fn on_agent(&mut self, session: &SessionId, report: AgentReport) {
+        let key = &session.ticket;
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        if ticket.progress.status.session() != Some(session) {
+            return;
+        }
+        match report {
+            AgentReport::Progress { text } => {
+                let activity = Activity { text, source: ActivitySource::Report, at: self.now };
+                self.fleet.live.activity.insert(session.clone(), activity);
+                self.out.live_changed = true;
+            }
+            AgentReport::Ask { request, ask } => self.on_ask(key, request, ask),
+            AgentReport::Withdraw { request } => {
+                if ticket.progress.requests.iter().any(|known| known.id == request) {
+                    self.note(key, TicketEvent::Withdrawn { request });
+                }
+            }
+        }
+    }
+
+    fn on_ask(&mut self, key: &TicketKey, request: RequestId, ask: Ask) {
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        let progress = &ticket.progress;
+        let open = progress.requests.iter().any(|known| known.id == request);
+        let answered = progress.answered.iter().any(|(known, _)| *known == request);
+        if !open && !answered && progress.requests.len() < MAX_REQUESTS {
+            self.note(key, TicketEvent::Asked { request: Request { id: request, ask, asked_at: self.now } });
+        }
+    }
+}
+
+/// Says how a process failed.
+fn exit_failure(code: Option<i32>, signal: Option<i32>, tail: String) -> Failure {
+    let (class, message) = match (code, signal) {
+        (Some(code), _) => (FailureClass::Exit, format!("exited with code {code}")),
+        (None, Some(signal)) => (FailureClass::Crashed, format!("was ended by signal {signal}")),
+        (None, None) => (FailureClass::Crashed, "ended without an exit code".to_owned()),
+    };
+    Failure { class, message, evidence: tail }
+}

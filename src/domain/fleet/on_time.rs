@@ -1,0 +1,77 @@
+//! What happens because time passed. Moments are read from the state, so a restart keeps every deadline.
+
+use super::step::Turn;
+use crate::domain::effect::Effect;
+use crate::domain::event::TicketEvent;
+use crate::domain::ids::TicketKey;
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
+use crate::domain::time::Timestamp;
+
+/// Returns the moment at which something about the ticket is due. A held ticket's waits do not come due.
+pub(super) fn due_at(ticket: &Ticket) -> Option<Timestamp> {
+    let held = ticket.progress.paused;
+    match &ticket.progress.status {
+        Status::Running { deadline, .. } => *deadline,
+        Status::Polling { next, deadline } if !held => Some(deadline.map_or(*next, |deadline| deadline.min(*next))),
+        Status::Backoff { until } if !held => Some(*until),
+        Status::Polling { .. }
+        | Status::Backoff { .. }
+        | Status::Queued
+        | Status::Preparing
+        | Status::Stopping { .. }
+        | Status::Approval { .. }
+        | Status::Failed { .. }
+        | Status::Complete { .. } => None,
+    }
+}
+
+impl Turn<'_> {
+    /// Does everything that is due.
+    pub(super) fn on_due(&mut self) {
+        let due: Vec<TicketKey> = self
+            .fleet
+            .tickets
+            .values()
+            .filter(|ticket| due_at(ticket).is_some_and(|at| at <= self.now))
+            .map(|ticket| ticket.brief.key.clone())
+            .collect();
+        for key in due {
+            self.ticket_due(&key);
+        }
+    }
+
+    fn ticket_due(&mut self, key: &TicketKey) {
+        let Some((ticket, phase)) = self.at_phase(key) else { return };
+        match &ticket.progress.status {
+            Status::Running { session, .. } => {
+                self.note(key, TicketEvent::StopRequested { then: AfterStop::TimedOut });
+                self.want(Effect::StopSession { session: session.clone() });
+            }
+            Status::Polling { deadline: Some(deadline), .. } if *deadline <= self.now => {
+                let failure = timed_out(phase.timeout_seconds);
+                self.attempt_failed(key, &phase, failure);
+            }
+            Status::Polling { .. } | Status::Backoff { .. } => self.make_ready(key, &ticket),
+            Status::Queued
+            | Status::Preparing
+            | Status::Stopping { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => {}
+        }
+    }
+
+    /// Puts a waiting ticket back in the queue of its own phase.
+    pub(super) fn make_ready(&mut self, key: &TicketKey, ticket: &Ticket) {
+        if matches!(ticket.progress.status, Status::Polling { .. } | Status::Backoff { .. }) {
+            self.note(key, TicketEvent::WaitOver);
+        }
+    }
+}
+
+/// Says that a phase took too long.
+pub(super) fn timed_out(seconds: Option<u64>) -> Failure {
+    let limit = seconds.map(|seconds| format!(" of {seconds} s")).unwrap_or_default();
+    let message = format!("took longer than its timeout{limit}");
+    Failure { class: FailureClass::TimedOut, message, evidence: String::new() }
+}

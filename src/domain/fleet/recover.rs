@@ -1,0 +1,50 @@
+//! Taking up what an earlier engine left: nothing is assumed, every doubt becomes an effect that looks at the world.
+
+use super::step::Turn;
+use crate::domain::effect::Effect;
+use crate::domain::ids::{SessionId, TicketKey};
+use crate::domain::ticket::{Status, Ticket};
+
+impl Turn<'_> {
+    pub(super) fn recover(&mut self) {
+        let keys: Vec<TicketKey> = self.fleet.tickets.keys().cloned().collect();
+        for key in keys {
+            if let Some(ticket) = self.fleet.ticket(&key).cloned() {
+                self.recover_ticket(&key, &ticket);
+            }
+        }
+        self.on_due();
+    }
+
+    fn recover_ticket(&mut self, key: &TicketKey, ticket: &std::sync::Arc<Ticket>) {
+        match &ticket.progress.status {
+            Status::Preparing => {
+                if let Some(plan) = self.fleet.plans.get(&key.plan).cloned() {
+                    self.want(Effect::Prepare { plan: Box::new(plan), ticket: ticket.clone() });
+                }
+            }
+            Status::Running { session, .. } => self.reattach(key, session, ticket),
+            Status::Stopping { session, .. } => {
+                self.reattach(key, session, ticket);
+                self.want(Effect::StopSession { session: session.clone() });
+            }
+            Status::Approval { message, .. } if message.is_empty() => self.ask_question(key),
+            Status::Complete { needs_attention: false, .. } => self.remove_workspace(key),
+            Status::Queued
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => {}
+        }
+    }
+
+    fn reattach(&mut self, key: &TicketKey, session: &SessionId, ticket: &Ticket) {
+        if let Some(order) = self.order(key, session.n) {
+            self.want(Effect::RunSession { order, reattach: true });
+        }
+        for (request, answer) in ticket.progress.answered.clone() {
+            self.want(Effect::DeliverAnswer { session: session.clone(), request, answer });
+        }
+    }
+}

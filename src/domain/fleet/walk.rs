@@ -1,0 +1,159 @@
+//! How a ticket walks its workflow: what follows an outcome, and what entering a phase means.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::step::Turn;
+use crate::domain::effect::{Effect, WorkOrder};
+use crate::domain::event::TicketEvent;
+use crate::domain::ids::{PhaseId, SessionId, TicketKey};
+use crate::domain::session::Outcome;
+use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
+use crate::domain::workflow::{Phase, PhaseKind};
+
+/// Longest doubling of a back-off, so that it stays below a day for the largest sensible base.
+const MAX_DOUBLINGS: u32 = 10;
+
+impl Turn<'_> {
+    /// Returns the ticket together with the phase it is in.
+    pub(super) fn at_phase(&self, key: &TicketKey) -> Option<(Arc<Ticket>, Phase)> {
+        let ticket = self.fleet.ticket(key)?;
+        Some((Arc::clone(ticket), self.fleet.phase_of(ticket)?.clone()))
+    }
+
+    /// Returns what is needed to run `phase` for the ticket in session number `n`.
+    pub(super) fn order(&self, key: &TicketKey, n: u32) -> Option<Box<WorkOrder>> {
+        let (ticket, phase) = self.at_phase(key)?;
+        let plan = self.fleet.plans.get(&key.plan)?.clone();
+        let agent = match &phase.kind {
+            PhaseKind::Agent { agent, .. } => self.fleet.agent_for(&ticket, agent.as_ref()),
+            PhaseKind::Script { .. } | PhaseKind::Poll { .. } | PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => {
+                None
+            }
+        };
+        Some(Box::new(WorkOrder { session: SessionId::new(key.clone(), n), plan, ticket, phase, agent }))
+    }
+
+    /// Brings the ticket to a phase, unless it was there too often.
+    pub(super) fn enter(&mut self, key: &TicketKey, to: &PhaseId) {
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        let visits = ticket.progress.visits.get(to).copied().unwrap_or_default();
+        let Some(phase) = self.fleet.workflow_of(ticket).and_then(|workflow| workflow.phase(to)).cloned() else {
+            let message = format!("phase `{to}` does not exist in the workflow version this ticket walks");
+            return self.fail(key, FailureClass::Misconfigured, message);
+        };
+        if visits >= phase.max_visits {
+            let message = format!("phase `{to}` was entered {visits} times, as often as its maxVisits allows");
+            return self.fail(key, FailureClass::LoopBound, message);
+        }
+        self.note(key, TicketEvent::PhaseEntered { phase: to.clone() });
+        self.arrive(key, &phase);
+    }
+
+    /// Does what being in a phase means, where that is not to run something.
+    pub(super) fn arrive(&mut self, key: &TicketKey, phase: &Phase) {
+        match &phase.kind {
+            PhaseKind::Script { .. } | PhaseKind::Agent { .. } | PhaseKind::Poll { .. } => {}
+            PhaseKind::Approval(_) => {
+                self.note(key, TicketEvent::ApprovalAsked { message: String::new() });
+                self.ask_question(key);
+            }
+            PhaseKind::Terminal { needs_attention } => self.complete(key, *needs_attention),
+        }
+    }
+
+    /// Wants the question of the approval phase rendered.
+    pub(super) fn ask_question(&mut self, key: &TicketKey) {
+        let sessions = self.fleet.ticket(key).map_or(0, |ticket| ticket.progress.sessions);
+        if let Some(order) = self.order(key, sessions) {
+            self.want(Effect::Question { order });
+        }
+    }
+
+    /// Ends the ticket and tidies up after a good end.
+    fn complete(&mut self, key: &TicketKey, needs_attention: bool) {
+        self.note(key, TicketEvent::Completed { needs_attention });
+        if !needs_attention {
+            self.remove_workspace(key);
+        }
+    }
+
+    /// Wants the workspace of a finished ticket removed.
+    pub(super) fn remove_workspace(&mut self, key: &TicketKey) {
+        let Some(ticket) = self.fleet.ticket(key).cloned() else { return };
+        let Some(plan) = self.fleet.plans.get(&key.plan).cloned() else { return };
+        if ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed) {
+            self.want(Effect::RemoveWorkspace { plan: Box::new(plan), ticket });
+        }
+    }
+
+    /// Records a success and goes on.
+    pub(super) fn succeed(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
+        self.note(key, TicketEvent::AttemptEnded { outcome: Outcome::Success, captures });
+        let had_feedback = self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.feedback.is_some());
+        if had_feedback && matches!(phase.kind, PhaseKind::Agent { .. }) {
+            self.note(key, TicketEvent::FeedbackLeft { text: String::new() });
+        }
+        match &phase.on_success {
+            Some(next) => self.enter(key, &next.clone()),
+            None => self.complete(key, false),
+        }
+    }
+
+    /// Records a failed attempt: tries again, takes the failure edge, or asks for a person.
+    pub(super) fn attempt_failed(&mut self, key: &TicketKey, phase: &Phase, failure: Failure) {
+        let attempt = self.fleet.ticket(key).map_or(1, |ticket| ticket.progress.attempt);
+        let outcome = Outcome::Failed { failure: failure.clone() };
+        self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
+        let hopeless = matches!(failure.class, FailureClass::Misconfigured | FailureClass::Workspace);
+        if hopeless {
+            return self.note(key, TicketEvent::Failed { failure });
+        }
+        if attempt < phase.retry.attempts && failure.class != FailureClass::Rejected {
+            if phase.retry.backoff_seconds > 0 {
+                let doublings = attempt.saturating_sub(1).min(MAX_DOUBLINGS);
+                let seconds = phase.retry.backoff_seconds.saturating_mul(1 << doublings);
+                self.note(key, TicketEvent::BackedOff { until: self.now.plus_seconds(seconds) });
+            }
+            return;
+        }
+        match &phase.on_failure {
+            Some(next) => {
+                self.note(key, TicketEvent::FeedbackLeft { text: feedback(phase, &failure) });
+                self.enter(key, &next.clone());
+            }
+            None => self.note(key, TicketEvent::Failed { failure }),
+        }
+    }
+
+    /// Leaves the ticket to a person.
+    pub(super) fn fail(&mut self, key: &TicketKey, class: FailureClass, message: String) {
+        self.note(key, TicketEvent::Failed { failure: Failure { class, message, evidence: String::new() } });
+    }
+}
+
+/// What the next agent reads about a failure.
+fn feedback(phase: &Phase, failure: &Failure) -> String {
+    let mut text = format!("phase `{}`: {}", phase.id, failure.message);
+    if !failure.evidence.is_empty() {
+        text.push_str("\n\n");
+        text.push_str(&failure.evidence);
+    }
+    text
+}
+
+impl Status {
+    /// Returns the session that is alive or about to be, if any.
+    pub fn session(&self) -> Option<&SessionId> {
+        match self {
+            Status::Running { session, .. } | Status::Stopping { session, .. } => Some(session),
+            Status::Queued
+            | Status::Preparing
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => None,
+        }
+    }
+}
