@@ -92,11 +92,18 @@ fn engine_gone() -> Rejection {
 pub struct EngineEnd {
     /// Commands to carry out.
     pub commands: mpsc::Receiver<Request>,
+    /// Where facts go.
+    pub publisher: Publisher,
+}
+
+/// Tells everyone on the bus what is true.
+#[derive(Debug)]
+pub struct Publisher {
     fleet: watch::Sender<Arc<Fleet>>,
     batches: broadcast::Sender<Arc<Batch>>,
 }
 
-impl EngineEnd {
+impl Publisher {
     /// Publishes what one turn gave: the snapshot first, so that who is told of an event finds it there.
     pub fn publish(&self, fleet: Arc<Fleet>, batch: Batch) {
         self.fleet.send_replace(fleet);
@@ -109,6 +116,7 @@ pub fn bus(fleet: Arc<Fleet>) -> (EngineEnd, Link) {
     let (commands, engine_commands) = mpsc::channel(COMMANDS);
     let (snapshot, watch) = watch::channel(fleet);
     let (batches, _) = broadcast::channel(BATCHES);
-    let engine = EngineEnd { commands: engine_commands, fleet: snapshot, batches: batches.clone() };
+    let publisher = Publisher { fleet: snapshot, batches: batches.clone() };
+    let engine = EngineEnd { commands: engine_commands, publisher };
     (engine, Link { commands, fleet: watch, batches })
 }

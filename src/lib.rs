@@ -1,3 +1,5 @@
 pub mod bus;
 pub mod domain;
+pub mod engine;
 pub mod slots;
+pub mod store;

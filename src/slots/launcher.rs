@@ -1,11 +1,23 @@
 //! The launcher slot: turns "this ticket, this phase" into a program with arguments, environment and prompt.
 
+use std::sync::Arc;
+
 use super::runtime::Launch;
+use super::workspace::WorkspaceRequest;
 use super::{SlotError, SlotFuture};
 pub use crate::domain::effect::WorkOrder;
+use crate::domain::plan::Plan;
+use crate::domain::ticket::Ticket;
+use crate::domain::workflow::Workflow;
 
 /// Composes launches and texts from templates, prompts, scripts and agent records.
 pub trait Launcher: Send + Sync {
+    /// Returns the newest version of the workflow the ticket asks for, checked. May be repeated.
+    fn workflow(&self, plan: Plan, ticket: Arc<Ticket>) -> SlotFuture<'_, Result<Workflow, SlotError>>;
+
+    /// Returns where the ticket's workspace goes and what it starts from. Pure; the ticket names a repository.
+    fn workspace(&self, plan: &Plan, ticket: &Ticket) -> Result<WorkspaceRequest, SlotError>;
+
     /// Returns what to start. Writes the prompt file into the session's directory; may be repeated.
     fn compose(&self, order: WorkOrder) -> SlotFuture<'_, Result<Launch, SlotError>>;
 

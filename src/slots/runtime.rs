@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{SlotError, SlotFuture};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::session::Answer;
 use crate::domain::time::Timestamp;
 
 /// Everything needed to start one session.
@@ -68,6 +69,9 @@ pub trait Runtime: Send + Sync {
     /// Ends the session's whole process group: INT, then TERM, then KILL, sharing `grace` between them.
     /// Returns when the process is gone. May be repeated; a session that is gone already is a success.
     fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Gives the agent in the session a person's answer. May be repeated; the first answer to a request stands.
+    fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Returns what the process wrote to a separate stdout, at most `cap` bytes of it (the first ones), as text.
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>>;

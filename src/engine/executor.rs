@@ -1,0 +1,217 @@
+//! Carries out effects, each in a task of its own that ends in one report. A task that panics is a report too.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
+
+use super::Arrival;
+use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
+use crate::domain::ids::SessionId;
+use crate::domain::plan::Plan;
+use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
+use crate::domain::workflow::{Capture, Workflow};
+use crate::slots::launcher::Launcher;
+use crate::slots::runtime::{Exit, Observed, Runtime};
+use crate::slots::workspace::{Removal, Workspace};
+use crate::slots::{ErrorClass, SlotError};
+
+/// Bytes of stdout kept by a capture.
+const CAPTURE_CAP: usize = 64 << 10;
+
+/// Lines of output kept as evidence of a failure.
+const EVIDENCE_LINES: usize = 40;
+
+/// Everything the engine needs from outside.
+#[derive(Clone)]
+pub struct Slots {
+    /// Composes launches.
+    pub launcher: Arc<dyn Launcher>,
+    /// Runs sessions.
+    pub runtime: Arc<dyn Runtime>,
+    /// Makes workspaces.
+    pub workspace: Arc<dyn Workspace>,
+    /// How long a session that is told to end may take before it is killed.
+    pub stop_grace: Duration,
+}
+
+/// Starts tasks and sends their reports to the engine.
+pub(super) struct Executor {
+    slots: Slots,
+    reports: mpsc::Sender<Arrival>,
+}
+
+impl Executor {
+    pub(super) fn new(slots: Slots, reports: mpsc::Sender<Arrival>) -> Self {
+        Self { slots, reports }
+    }
+
+    /// Starts carrying out an effect.
+    pub(super) fn start(&self, effect: Effect) {
+        let slots = self.slots.clone();
+        let reports = self.reports.clone();
+        let on_panic = panic_report(&effect);
+        tokio::spawn(async move {
+            let report = match AssertUnwindSafe(carry_out(slots, effect)).catch_unwind().await {
+                Ok(report) => report,
+                Err(_) => on_panic,
+            };
+            if let Some(report) = report {
+                let _engine_gone = reports.send(report.into()).await;
+            }
+        });
+    }
+}
+
+/// Says what a panic of the effect's task means for its ticket.
+fn panic_report(effect: &Effect) -> Option<Report> {
+    let failure = || Failure {
+        class: FailureClass::Misconfigured,
+        message: "a part of aotui failed; the log has the details".to_owned(),
+        evidence: String::new(),
+    };
+    match effect {
+        Effect::Prepare { ticket, .. } => {
+            Some(Report::Prepared { key: ticket.brief.key.clone(), result: Err(failure()) })
+        }
+        Effect::RunSession { order, .. } => Some(Report::SessionEnded {
+            session: order.session.clone(),
+            end: SessionEnd::NotStarted { failure: failure() },
+        }),
+        Effect::Question { order } => Some(Report::Question {
+            key: order.ticket.brief.key.clone(),
+            phase: order.phase.id.clone(),
+            result: Err(failure()),
+        }),
+        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } | Effect::RemoveWorkspace { .. } => None,
+    }
+}
+
+async fn carry_out(slots: Slots, effect: Effect) -> Option<Report> {
+    match effect {
+        Effect::Prepare { plan, ticket } => {
+            let key = ticket.brief.key.clone();
+            let result = prepare(&slots, &plan, &ticket).await.map_err(|error| failure_of(&error));
+            Some(Report::Prepared { key, result })
+        }
+        Effect::RunSession { order, reattach } => {
+            let session = order.session.clone();
+            let end = run_session(&slots, *order, reattach).await;
+            Some(Report::SessionEnded { session, end })
+        }
+        Effect::StopSession { session } => {
+            if let Err(error) = slots.runtime.stop(session.clone(), slots.stop_grace).await {
+                tracing::error!("cannot stop session {session}: {error}");
+            }
+            None
+        }
+        Effect::Question { order } => {
+            let (key, phase) = (order.ticket.brief.key.clone(), order.phase.id.clone());
+            let result = slots.launcher.question(*order).await.map_err(|error| failure_of(&error));
+            Some(Report::Question { key, phase, result })
+        }
+        Effect::DeliverAnswer { session, request, answer } => {
+            if let Err(error) = slots.runtime.answer(session.clone(), request, answer).await {
+                tracing::error!("cannot give session {session} its answer: {error}");
+            }
+            None
+        }
+        Effect::RemoveWorkspace { plan, ticket } => remove_workspace(&slots, &plan, &ticket).await,
+    }
+}
+
+async fn prepare(slots: &Slots, plan: &Plan, ticket: &Arc<Ticket>) -> Result<(Arc<Workflow>, Checkout), SlotError> {
+    let workflow = slots.launcher.workflow(plan.clone(), Arc::clone(ticket)).await?;
+    let request = slots.launcher.workspace(plan, ticket)?;
+    let ready = slots.workspace.prepare(request).await?;
+    let checkout = Checkout {
+        path: ready.path.display().to_string(),
+        branch: ready.branch,
+        base_branch: ready.base_branch,
+        base_commit: ready.base_commit,
+        removed: false,
+    };
+    Ok((Arc::new(workflow), checkout))
+}
+
+async fn remove_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Option<Report> {
+    let key = ticket.brief.key.clone();
+    let removal = match slots.launcher.workspace(plan, ticket) {
+        Ok(request) => slots.workspace.remove(request).await,
+        Err(error) => Err(error),
+    };
+    Some(match removal {
+        Ok(Removal::Removed { kept_ref }) => Report::WorkspaceGone { key, kept_ref },
+        Ok(Removal::Kept { why }) => Report::WorkspaceKept { key, why },
+        Err(error) => Report::WorkspaceKept { key, why: error.message },
+    })
+}
+
+/// Starts the session unless it is there already, waits for its end, and gathers what it left.
+async fn run_session(slots: &Slots, order: WorkOrder, reattach: bool) -> SessionEnd {
+    let session = order.session.clone();
+    if !reattach && let Err(error) = start(slots, &order).await {
+        return SessionEnd::NotStarted { failure: failure_of(&error) };
+    }
+    match slots.runtime.wait(session.clone()).await {
+        Observed::Exited(exit) => exited(slots, order, exit).await,
+        Observed::Vanished | Observed::Running => SessionEnd::Vanished,
+    }
+}
+
+async fn start(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
+    let launch = slots.launcher.compose(order.clone()).await?;
+    slots.runtime.start(launch).await
+}
+
+async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
+    if let Some(message) = exit.spawn_error {
+        let class = FailureClass::Misconfigured;
+        return SessionEnd::NotStarted { failure: Failure { class, message, evidence: String::new() } };
+    }
+    let session = order.session.clone();
+    if exit.code != Some(0) {
+        let tail = slots.runtime.tail(session, EVIDENCE_LINES).await;
+        return SessionEnd::Exited {
+            code: exit.code,
+            signal: exit.signal,
+            at: exit.ended_at,
+            captures: BTreeMap::new(),
+            tail,
+        };
+    }
+    match captures(slots, &order, &session).await {
+        Ok(captures) => {
+            SessionEnd::Exited { code: exit.code, signal: None, at: exit.ended_at, captures, tail: String::new() }
+        }
+        Err(error) => SessionEnd::NotStarted { failure: failure_of(&error) },
+    }
+}
+
+async fn captures(
+    slots: &Slots,
+    order: &WorkOrder,
+    session: &SessionId,
+) -> Result<BTreeMap<String, String>, SlotError> {
+    let mut captured = BTreeMap::new();
+    for (key, capture) in &order.phase.capture {
+        let text = match capture {
+            Capture::Stdout => slots.runtime.stdout(session.clone(), CAPTURE_CAP).await,
+            Capture::Command { script } => slots.launcher.capture(order.clone(), script.clone()).await,
+        };
+        let text = text.map_err(|error| SlotError::new(error.class, format!("capture `{key}`: {error}")))?;
+        captured.insert(key.clone(), text.trim().to_owned());
+    }
+    Ok(captured)
+}
+
+fn failure_of(error: &SlotError) -> Failure {
+    let class = match error.class {
+        ErrorClass::Misconfigured | ErrorClass::Bug => FailureClass::Misconfigured,
+        ErrorClass::Transient | ErrorClass::NotFound | ErrorClass::Conflict => FailureClass::Workspace,
+    };
+    Failure { class, message: error.message.clone(), evidence: String::new() }
+}

@@ -1,0 +1,163 @@
+//! The engine: one task that owns the truth, feeds the pure fleet and has its effects carried out.
+//!
+//! A turn is: take what arrived, step the fleet for each, put the events on disk with one fsync, publish, answer who
+//! asked, and only then start the effects. Nothing here decides anything; that is `domain::fleet`. There is no tick: the
+//! engine sleeps until something arrives or the fleet's next deadline.
+
+mod act;
+mod executor;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use act::{act, read_only};
+use executor::Executor;
+pub use executor::Slots;
+use turn::Turns;
+
+use crate::bus::{EngineEnd, Request};
+use crate::domain::command::Command;
+use crate::domain::effect::Report;
+use crate::domain::fleet::{Fleet, Input};
+use crate::domain::time::Timestamp;
+use crate::store::{Snapshots, Store, StoreError};
+
+/// Reports that may wait for the engine before their senders wait.
+const REPORTS: usize = 1024;
+
+/// Inputs handled in one turn, so that a flood cannot keep a command from its answer.
+const BATCH: usize = 256;
+
+/// Longest sleep, so that a clock that was set while the engine slept cannot make it miss a deadline by more.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Returns the moment it is now.
+pub fn now() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// A report on its way to the engine.
+pub struct Arrival {
+    /// What came back.
+    pub report: Report,
+    /// Called once the report's consequences are on disk.
+    pub settled: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl From<Report> for Arrival {
+    fn from(report: Report) -> Self {
+        Self { report, settled: None }
+    }
+}
+
+/// The engine, ready to run.
+pub struct Engine {
+    turns: Turns,
+    executor: Executor,
+    commands: mpsc::Receiver<Request>,
+    reports: mpsc::Receiver<Arrival>,
+    wanted: Vec<Command>,
+}
+
+impl Engine {
+    /// Makes an engine of an opened store. `wanted` is what people wrote into files while no engine ran. Also returns
+    /// the way by which reports reach it.
+    pub fn new(
+        store: Store,
+        fleet: Fleet,
+        wanted: Vec<Command>,
+        bus: EngineEnd,
+        slots: Slots,
+    ) -> Result<(Self, mpsc::Sender<Arrival>), StoreError> {
+        let (sender, reports) = mpsc::channel(REPORTS);
+        let snapshots = Snapshots::start(store.layout.clone())?;
+        let EngineEnd { commands, publisher } = bus;
+        let turns = Turns::new(store, snapshots, fleet, publisher);
+        let executor = Executor::new(slots, sender.clone());
+        Ok((Self { turns, executor, commands, reports, wanted }, sender))
+    }
+
+    /// Runs until cancelled. Sessions go on; snapshots are on disk when it returns.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
+        let mut first: Vec<Pending> =
+            self.wanted.drain(..).map(|command| Pending::new(Input::Command(command))).collect();
+        first.push(Pending::new(Input::Recover));
+        self.turn(first).await?;
+        loop {
+            let sleep = self.sleep();
+            let mut pending = Vec::new();
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                Some(request) = self.commands.recv() => pending.push(request.into()),
+                Some(arrival) = self.reports.recv() => pending.push(arrival.into()),
+                () = tokio::time::sleep(sleep) => {}
+            }
+            while pending.len() < BATCH {
+                if let Ok(request) = self.commands.try_recv() {
+                    pending.push(request.into());
+                } else if let Ok(arrival) = self.reports.try_recv() {
+                    pending.push(arrival.into());
+                } else {
+                    break;
+                }
+            }
+            if self.turns.fleet().next_due().is_some_and(|due| due <= now()) {
+                pending.push(Pending::new(Input::Due));
+            }
+            self.turn(pending).await?;
+        }
+        Ok(())
+    }
+
+    async fn turn(&mut self, pending: Vec<Pending>) -> Result<(), StoreError> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        for effect in self.turns.take(pending).await? {
+            self.executor.start(effect);
+        }
+        Ok(())
+    }
+
+    fn sleep(&self) -> Duration {
+        match self.turns.fleet().next_due() {
+            Some(due) => Duration::from_millis(due.millis_since(now())).min(LONGEST_SLEEP),
+            None => LONGEST_SLEEP,
+        }
+    }
+}
+
+/// An input with everyone who waits for it to be settled.
+pub(super) struct Pending {
+    input: Input,
+    reply: Option<tokio::sync::oneshot::Sender<Result<(), crate::domain::command::Rejection>>>,
+    settled: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Pending {
+    fn new(input: Input) -> Self {
+        Self { input, reply: None, settled: None }
+    }
+}
+
+impl From<Request> for Pending {
+    fn from(request: Request) -> Self {
+        Self { input: Input::Command(request.command), reply: Some(request.reply), settled: None }
+    }
+}
+
+impl From<Arrival> for Pending {
+    fn from(arrival: Arrival) -> Self {
+        Self { input: Input::Report(arrival.report), reply: None, settled: arrival.settled }
+    }
+}
+
+/// Shares a fleet without copying its tickets.
+fn share(fleet: &Fleet) -> Arc<Fleet> {
+    Arc::new(fleet.clone())
+}

@@ -1,0 +1,43 @@
+//! Files that are either the old or the new content, never something between.
+
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Largest state file that is read, in bytes; more is not one of ours.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Makes a directory and its parents for the user alone (0700).
+pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Replaces the file's content atomically and durably. The directory is not synced: see [`sync_dir`].
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let mut temp = tempfile::Builder::new().prefix(".aotui-").tempfile_in(dir)?;
+    temp.write_all(content)?;
+    temp.as_file().sync_data()?;
+    temp.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Makes renames in a directory durable.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Reads a whole file that must be a regular one of sensible size. A link or a pipe put in its place is refused.
+pub(super) fn read_regular(path: &Path) -> io::Result<String> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() || meta.len() > MAX_FILE {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file below 16 MiB"));
+    }
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}

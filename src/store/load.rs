@@ -1,0 +1,278 @@
+//! Loading: snapshots, then newer events, then what people wrote since. A bad file is reported and stops nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::read_regular;
+use super::journal::{JournalContent, read_journal};
+use super::plan_file::PlanFile;
+use super::ticket_file::{TicketFile, brief_digest, json_problem};
+use super::{Layout, StoreError};
+use crate::domain::command::Command;
+use crate::domain::event::{Event, Recorded};
+use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
+use crate::domain::ids::{PlanId, TicketId, TicketKey};
+use crate::domain::problem::Problem;
+use crate::domain::ticket::Ticket;
+use crate::domain::workflow::Workflow;
+
+/// What a state directory holds.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Everything the journal says.
+    pub fleet: Fleet,
+    /// What people wrote into files since, to be carried out first.
+    pub wanted: Vec<Command>,
+    /// Where the journal's last whole record ends, in bytes.
+    pub journal_end: u64,
+    /// Defective files.
+    pub problems: Vec<Problem>,
+}
+
+/// Up to where the snapshots include the journal.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checkpoint {
+    /// The last event every snapshot includes.
+    pub(super) seq: u64,
+    /// Where the journal continues after it, in bytes.
+    pub(super) offset: u64,
+}
+
+/// Reads a state directory without the lock: what is there now, files people edited included. Changes nothing.
+pub fn read(state: &Path) -> Result<Loaded, StoreError> {
+    let mut loaded = load(&Layout::new(state))?;
+    loaded.fleet.policy = Policy { dispatch: false, ..Policy::default() };
+    let now = crate::domain::time::Timestamp(jiff::Timestamp::now().as_millisecond());
+    for command in std::mem::take(&mut loaded.wanted) {
+        loaded.fleet.step(now, Input::Command(command), &mut Outbox::default());
+    }
+    Ok(loaded)
+}
+
+/// Loads a state directory.
+pub(super) fn load(layout: &Layout) -> Result<Loaded, StoreError> {
+    let scan = scan(layout);
+    let suspects = scan.suspects();
+    let checkpoint = if suspects.is_empty() { read_checkpoint(layout) } else { Checkpoint::default() };
+    let journal = read_from(layout, checkpoint)?;
+    let mut problems = scan.problems.clone();
+    problems.extend(journal.problems.iter().cloned());
+
+    let mut fleet = Fleet { workflows: read_workflows(layout, &mut problems), ..Fleet::default() };
+    fleet.seq = checkpoint.seq;
+    let included = scan.insert_snapshots(&mut fleet, &suspects);
+    for recorded in &journal.events {
+        if included.has(recorded) {
+            fleet.seq = recorded.seq;
+        } else {
+            fleet.apply(recorded);
+        }
+    }
+    let mut wanted = scan.wanted();
+    wanted.push(Command::SetProblems { problems: problems.clone() });
+    Ok(Loaded { fleet, wanted, journal_end: journal.end, problems })
+}
+
+/// Reads the journal from the checkpoint on, or all of it where the checkpoint does not fit.
+fn read_from(layout: &Layout, checkpoint: Checkpoint) -> Result<JournalContent, StoreError> {
+    let content = read_journal(&layout.journal(), checkpoint.offset)?;
+    let fits = content.events.first().is_none_or(|first| first.seq == checkpoint.seq.saturating_add(1));
+    if checkpoint.offset == 0 || (fits && content.problems.is_empty()) {
+        return Ok(content);
+    }
+    read_journal(&layout.journal(), 0)
+}
+
+fn read_checkpoint(layout: &Layout) -> Checkpoint {
+    let text = read_regular(&layout.checkpoint()).unwrap_or_default();
+    let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap_or_default();
+    let length = fs::metadata(layout.journal()).map(|meta| meta.len()).unwrap_or_default();
+    if checkpoint.offset <= length { checkpoint } else { Checkpoint::default() }
+}
+
+fn read_workflows(layout: &Layout, problems: &mut Vec<Problem>) -> BTreeMap<String, Arc<Workflow>> {
+    let mut workflows = BTreeMap::new();
+    for path in json_files(&layout.workflows()) {
+        let name = path.display().to_string();
+        let parsed = read_regular(&path)
+            .map_err(|error| unreadable(&name, &error))
+            .and_then(|text| serde_json::from_str::<Workflow>(&text).map_err(|error| json_problem(&name, &error)));
+        match parsed {
+            Ok(workflow) => {
+                workflows.insert(workflow.digest.clone(), Arc::new(workflow));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    workflows
+}
+
+/// All plan and ticket files, parsed as far as they can be.
+#[derive(Default)]
+struct Scan {
+    plans: BTreeMap<PlanId, PlanFile>,
+    tickets: BTreeMap<TicketKey, TicketFile>,
+    broken: BTreeSet<TicketKey>,
+    broken_plan: bool,
+    problems: Vec<Problem>,
+}
+
+fn scan(layout: &Layout) -> Scan {
+    let mut scan = Scan::default();
+    let mut dirs: Vec<_> = fs::read_dir(layout.plans()).into_iter().flatten().flatten().collect();
+    dirs.sort_by_key(fs::DirEntry::file_name);
+    for dir in dirs {
+        let name = dir.file_name().to_string_lossy().into_owned();
+        match PlanId::new(name.clone()) {
+            Ok(plan) => scan.plan(layout, &plan),
+            Err(error) if !name.starts_with('.') => {
+                scan.problems.push(Problem::in_file(dir.path().display().to_string(), error.to_string()));
+            }
+            Err(_) => {}
+        }
+    }
+    scan
+}
+
+impl Scan {
+    fn plan(&mut self, layout: &Layout, plan: &PlanId) {
+        let path = layout.plan_file(plan);
+        let name = path.display().to_string();
+        let read = read_regular(&path).map_err(|error| unreadable(&name, &error));
+        match read.and_then(|text| Ok((PlanFile::parse(&name, &text, plan.as_str())?, text))) {
+            Ok((file, text)) => {
+                self.problems.extend(file.problems(&name, &text));
+                self.plans.insert(plan.clone(), file);
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                self.broken_plan = true;
+            }
+        }
+        for path in json_files(&layout.tickets(plan)) {
+            self.ticket(plan, &path);
+        }
+    }
+
+    fn ticket(&mut self, plan: &PlanId, path: &Path) {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = path.display().to_string();
+        let id = match TicketId::new(stem.clone()) {
+            Ok(id) => id,
+            Err(error) => return self.problems.push(Problem::in_file(name, error.to_string())),
+        };
+        let key = TicketKey::new(plan.clone(), id);
+        let read = read_regular(path).map_err(|error| unreadable(&name, &error));
+        match read.and_then(|text| TicketFile::parse(&name, &text, plan, &stem)) {
+            Ok(file) => {
+                self.tickets.insert(key, file);
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                self.broken.insert(key);
+            }
+        }
+    }
+
+    /// Lists the tickets whose snapshot cannot be used as it is: damaged, edited, or gone though the engine's plan file
+    /// lists them. The whole journal is read for them.
+    fn suspects(&self) -> BTreeSet<TicketKey> {
+        let edited = self.tickets.iter().filter(|(key, file)| {
+            file.state.as_ref().is_some_and(|state| state.brief != brief_digest(&file.brief(&key.plan)))
+        });
+        let mut suspects: BTreeSet<TicketKey> = edited.map(|(key, _)| key.clone()).collect();
+        suspects.extend(self.broken.iter().cloned());
+        for (plan, file) in self.plans.iter().filter(|(_, file)| file.seq.is_some()) {
+            let listed = file.tickets.iter().map(|entry| TicketKey::new(plan.clone(), entry.ticket_id.clone()));
+            suspects.extend(listed.filter(|key| !self.tickets.contains_key(key)));
+        }
+        if self.broken_plan {
+            suspects.extend(self.tickets.keys().cloned());
+        }
+        suspects
+    }
+
+    /// Puts usable snapshots into the fleet and says what they include.
+    fn insert_snapshots(&self, fleet: &mut Fleet, suspects: &BTreeSet<TicketKey>) -> Included {
+        let mut included = Included::default();
+        for (id, file) in &self.plans {
+            if let Some(seq) = file.seq {
+                fleet.plans.insert(id.clone(), file.plan());
+                included.plans.insert(id.clone(), seq);
+            }
+        }
+        for (key, file) in self.tickets.iter().filter(|(key, _)| !suspects.contains(key)) {
+            let (Some(state), Some(plan)) = (&file.state, self.plans.get(&key.plan)) else { continue };
+            let (order, blocked_by) = place_in(plan, key);
+            let ticket = Ticket { brief: file.brief(&key.plan), order, blocked_by, progress: state.progress.clone() };
+            fleet.tickets.insert(key.clone(), Arc::new(ticket));
+            included.tickets.insert(key.clone(), state.seq);
+        }
+        included
+    }
+
+    /// Lists what the files say, to be compared with what the journal knows.
+    fn wanted(&self) -> Vec<Command> {
+        let plans = self.plans.values().map(|file| Command::PutPlan { plan: file.plan() });
+        let tickets = self.tickets.iter().filter_map(|(key, file)| {
+            let (order, blocked_by) = place_in(self.plans.get(&key.plan)?, key);
+            Some(Command::PutTicket { brief: file.brief(&key.plan), order, blocked_by })
+        });
+        plans.chain(tickets).collect()
+    }
+}
+
+fn place_in(plan: &PlanFile, key: &TicketKey) -> (i64, Vec<TicketKey>) {
+    let entry = plan.entry(&key.ticket);
+    let blocked_by = entry.blocked_by.into_iter().map(|id| TicketKey::new(key.plan.clone(), id)).collect();
+    (entry.order, blocked_by)
+}
+
+/// Which events the snapshots include.
+#[derive(Default)]
+struct Included {
+    plans: BTreeMap<PlanId, u64>,
+    tickets: BTreeMap<TicketKey, u64>,
+}
+
+impl Included {
+    fn has(&self, recorded: &Recorded) -> bool {
+        let seq = match &recorded.event {
+            Event::PlanPut { plan } => self.plans.get(&plan.id),
+            Event::PlanPaused { plan } | Event::PlanResumed { plan } => self.plans.get(plan),
+            Event::TicketPut { brief, .. } => self.tickets.get(&brief.key),
+            Event::Ticket { key, .. } => self.tickets.get(key),
+            Event::WorkflowLoaded { .. } => None,
+        };
+        seq.is_some_and(|seq| recorded.seq <= *seq)
+    }
+}
+
+/// Reads again the files of a plan that changed while an engine runs, and says what follows from them: commands that
+/// take over what was added or edited, and the problems of all files as they are now.
+pub fn changed_files(layout: &Layout) -> (Vec<Command>, Vec<Problem>) {
+    let scan = scan(layout);
+    (scan.wanted(), scan.problems)
+}
+
+fn json_files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut paths: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        !hidden && path.extension().is_some_and(|extension| extension == "json")
+    });
+    paths.sort();
+    paths
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    let message = if missing { "does not exist".to_owned() } else { format!("cannot be read: {error}") };
+    Problem::in_file(name, message)
+}

@@ -1,0 +1,145 @@
+//! `plan.json`: a plan with the order and the dependencies of its tickets.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::ticket_file::json_problem;
+use crate::domain::fleet::circles;
+use crate::domain::ids::{AgentName, PlanId, TicketId, WorkflowName};
+use crate::domain::plan::{Plan, PlanEntry};
+use crate::domain::problem::Problem;
+use crate::domain::time::Timestamp;
+
+/// The file as it is on disk.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PlanFile {
+    id: PlanId,
+    #[serde(default)]
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    repo: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    workflow: Option<WorkflowName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    agent: Option<AgentName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    worktree_root: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_at: Option<Timestamp>,
+    #[serde(default)]
+    status: PlanStatus,
+    #[serde(default)]
+    pub(super) tickets: Vec<PlanEntry>,
+    /// The journal sequence this snapshot includes; `None` in a file no engine has written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seq: Option<u64>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
+}
+
+/// Whether a plan goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum PlanStatus {
+    #[default]
+    Active,
+    Paused,
+    Complete,
+}
+
+impl PlanFile {
+    /// Reads a file's text. `dir` is the name of its directory; the id must be the same.
+    pub(super) fn parse(name: &str, text: &str, dir: &str) -> Result<Self, Problem> {
+        let file: PlanFile = serde_json::from_str(text).map_err(|error| json_problem(name, &error))?;
+        if file.id.as_str() != dir {
+            let message = format!("id is `{}` but its directory is called `{dir}`", file.id);
+            return Err(Problem::in_file(name, message).hint("make them the same"));
+        }
+        Ok(file)
+    }
+
+    /// Returns the plan without its entries.
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            id: self.id.clone(),
+            name: if self.name.is_empty() { self.id.to_string() } else { self.name.clone() },
+            repo: self.repo.clone(),
+            workflow: self.workflow.clone(),
+            agent: self.agent.clone(),
+            base: self.base.clone(),
+            worktree_root: self.worktree_root.clone(),
+            created_at: self.created_at,
+            paused: self.status == PlanStatus::Paused,
+            tickets: Vec::new(),
+        }
+    }
+
+    /// Returns the place of a ticket; one that is not listed comes last.
+    pub(super) fn entry(&self, ticket: &TicketId) -> PlanEntry {
+        let listed = self.tickets.iter().find(|entry| entry.ticket_id == *ticket).cloned();
+        listed.unwrap_or_else(|| PlanEntry {
+            ticket_id: ticket.clone(),
+            order: i64::try_from(self.tickets.len()).unwrap_or(i64::MAX),
+            blocked_by: Vec::new(),
+        })
+    }
+
+    /// Says which dependencies can never be met.
+    pub(super) fn problems(&self, name: &str, text: &str) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = circles(&self.tickets)
+            .into_iter()
+            .map(|circle| {
+                let first = circle.first().cloned();
+                let path: Vec<String> = circle.into_iter().chain(first).map(|id| id.to_string()).collect();
+                let message = format!("blockedBy goes in a circle: {}", path.join(" → "));
+                place(Problem::in_file(name, message), text, path.first())
+                    .hint("none of these tickets can ever start; remove one blockedBy")
+            })
+            .collect();
+        for entry in &self.tickets {
+            for blocker in &entry.blocked_by {
+                if !self.tickets.iter().any(|other| other.ticket_id == *blocker) {
+                    let message = format!("`{}` is blocked by `{blocker}`, which is not in this plan", entry.ticket_id);
+                    let problem = place(Problem::in_file(name, message), text, Some(&blocker.to_string()));
+                    let names = self.tickets.iter().map(|other| other.ticket_id.as_str());
+                    let near = crate::domain::problem::nearest(blocker.as_str(), names);
+                    problems.push(match near {
+                        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                        None => problem.hint("add the ticket to the plan or remove the blocker"),
+                    });
+                }
+            }
+        }
+        problems
+    }
+
+    /// Returns the file for a plan, keeping unknown fields of the `old` one.
+    pub(super) fn compose(plan: &Plan, entries: Vec<PlanEntry>, seq: u64, old: Option<PlanFile>) -> Self {
+        PlanFile {
+            id: plan.id.clone(),
+            name: plan.name.clone(),
+            repo: plan.repo.clone(),
+            workflow: plan.workflow.clone(),
+            agent: plan.agent.clone(),
+            base: plan.base.clone(),
+            worktree_root: plan.worktree_root.clone(),
+            created_at: plan.created_at,
+            status: if plan.paused { PlanStatus::Paused } else { PlanStatus::Active },
+            tickets: entries,
+            seq: Some(seq),
+            extra: old.map(|old| old.extra).unwrap_or_default(),
+        }
+    }
+}
+
+/// Points a problem at the first place where `id` stands in the text as a JSON string.
+fn place(problem: Problem, text: &str, id: Option<&String>) -> Problem {
+    let Some(offset) = id.and_then(|id| text.find(&format!("\"{id}\""))) else { return problem };
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    problem.at(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
