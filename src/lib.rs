@@ -1,5 +1,6 @@
 pub mod bus;
 pub mod domain;
 pub mod engine;
+pub mod holder;
 pub mod slots;
 pub mod store;

@@ -1,0 +1,235 @@
+//! The directory of one session: what lies in it, and how it is written so that no reader sees half a file.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::time::Timestamp;
+use crate::slots::runtime::{Exit, Launch};
+
+/// How long a holder that finds the lock taken waits for the other one to say that it runs.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+const LOCK_RETRY: Duration = Duration::from_millis(2);
+
+/// One process, named so that another one with the same id is not mistaken for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessRecord {
+    /// Process id.
+    pub pid: u32,
+    /// Start time in clock ticks since boot, as `/proc` shows it.
+    pub start_time: u64,
+}
+
+impl ProcessRecord {
+    /// Returns the record of a living process; `None` if there is no such process.
+    pub fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start_time: super::start_time(pid)? })
+    }
+
+    /// Returns whether the process with this id is still the recorded one.
+    pub fn is_same(&self) -> bool {
+        super::start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+/// Who holds a session and how to reach it (`holder.json`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HolderRecord {
+    /// Protocol the holder speaks on its socket.
+    pub version: u16,
+    /// The holder itself.
+    pub holder: ProcessRecord,
+    /// The session's program, leader of its own session and group; `None` before it was started.
+    pub child: Option<ProcessRecord>,
+    /// The socket viewers connect to.
+    pub socket: PathBuf,
+    /// When the holder started.
+    pub started_at: Timestamp,
+}
+
+/// The directory of one session.
+#[derive(Debug, Clone)]
+pub struct SessionDir(PathBuf);
+
+impl SessionDir {
+    /// Names a session's directory; nothing is created.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Returns the path of the directory.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Creates the directory, for the user alone.
+    pub fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    /// Returns the path of the recording: every byte the terminal got, in order.
+    pub fn output(&self) -> PathBuf {
+        self.0.join("output.raw")
+    }
+
+    /// Returns the path of the recording's sidecar: a line `MILLIS TOTAL` per chunk, `MILLIS r COLSxROWS` per resize.
+    pub fn times(&self) -> PathBuf {
+        self.0.join("output.times")
+    }
+
+    /// Returns the path of what the program wrote to a separate stdout.
+    pub fn stdout(&self) -> PathBuf {
+        self.0.join("stdout.raw")
+    }
+
+    pub(super) fn fifo(&self) -> PathBuf {
+        self.0.join("stdout.fifo")
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Reads what to start.
+    pub fn launch(&self) -> io::Result<Launch> {
+        read_json(&self.0.join("launch.json"))?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    /// Writes what to start.
+    pub fn write_launch(&self, launch: &Launch) -> io::Result<()> {
+        self.write_json("launch.json", launch)
+    }
+
+    /// Reads who holds the session; `None` if nobody ever did.
+    pub fn holder(&self) -> io::Result<Option<HolderRecord>> {
+        read_json(&self.0.join("holder.json"))
+    }
+
+    pub(super) fn write_holder(&self, record: &HolderRecord) -> io::Result<()> {
+        self.write_json("holder.json", record)
+    }
+
+    /// Reads how the session ended; `None` if there is no such record.
+    pub fn exit(&self) -> io::Result<Option<Exit>> {
+        read_json(&self.0.join("exit.json"))
+    }
+
+    /// Writes how the session ended, and returns when the record is on the disk.
+    pub(super) fn write_exit(&self, exit: &Exit) -> io::Result<()> {
+        let temporary = self.write_temporary("exit.json", exit)?;
+        File::open(&temporary)?.sync_all()?;
+        fs::rename(&temporary, self.0.join("exit.json"))?;
+        File::open(&self.0)?.sync_all()
+    }
+
+    /// Returns whether a holder started here at some time.
+    pub fn was_started(&self) -> bool {
+        ["holder.json", "exit.json"].iter().any(|name| self.0.join(name).exists())
+    }
+
+    /// Returns whether a holder lives now. Its lock proves it, no process id is believed.
+    pub fn is_held(&self) -> bool {
+        let Ok(file) = File::open(self.lock_file()) else {
+            return false;
+        };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Takes the lock of the holder, for as long as the file lives; `None` if another holder has it.
+    pub(super) fn take_lock(&self) -> io::Result<Option<File>> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.lock_file())?;
+        let deadline = SystemTime::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::Error(error)) => return Err(error),
+                // A look with `is_held` takes the lock for a moment, so one refusal proves nothing.
+                Err(TryLockError::WouldBlock) if !self.was_started() && SystemTime::now() < deadline => {
+                    std::thread::sleep(LOCK_RETRY);
+                }
+                Err(TryLockError::WouldBlock) => return Ok(None),
+            }
+        }
+    }
+
+    fn write_json<T: Serialize>(&self, name: &str, value: &T) -> io::Result<()> {
+        let temporary = self.write_temporary(name, value)?;
+        fs::rename(&temporary, self.0.join(name))
+    }
+
+    fn write_temporary<T: Serialize>(&self, name: &str, value: &T) -> io::Result<PathBuf> {
+        let temporary = self.0.join(format!(".{name}.{}", std::process::id()));
+        let mut bytes = serde_json::to_vec_pretty(value)?;
+        bytes.push(b'\n');
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(&bytes)?;
+        Ok(temporary)
+    }
+}
+
+/// Returns the time now.
+pub(super) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Opens a file of the session to append to, creating it for the user alone.
+pub(super) fn open_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn records_read_back_and_are_for_the_user_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SessionDir::new(temp.path().join("a/b"));
+        dir.create().unwrap();
+        assert!(dir.exit().unwrap().is_none() && !dir.was_started());
+        let exit = Exit { code: Some(3), signal: None, spawn_error: None, ended_at: now() };
+        dir.write_exit(&exit).unwrap();
+        assert_eq!(dir.exit().unwrap(), Some(exit));
+        assert!(dir.was_started());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(dir.path()), 0o700);
+        assert_eq!(mode(&dir.path().join("exit.json")), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_lock_proves_that_a_holder_lives() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = SessionDir::new(temp.path());
+        assert!(!dir.is_held());
+        let lock = dir.take_lock().unwrap();
+        assert!(lock.is_some() && dir.is_held());
+        drop(lock);
+        assert!(!dir.is_held());
+    }
+
+    #[test]
+    fn a_process_with_another_start_time_is_not_the_recorded_one() {
+        let own = ProcessRecord::of(std::process::id()).unwrap();
+        assert!(own.is_same());
+        assert!(!ProcessRecord { start_time: own.start_time + 1, ..own }.is_same());
+    }
+}

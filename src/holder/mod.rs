@@ -1,0 +1,24 @@
+//! The holder: the small process that owns one session's terminal.
+//!
+//! It starts the session's program on a PTY, records every byte it prints, passes typed bytes and sizes to it, and
+//! leaves an exit record behind. It lives in its own session, so the engine and the screen may die at any moment
+//! without the program noticing. It never looks into the bytes it records, never waits for a viewer, and never
+//! starts a second program for the same directory.
+
+pub mod client;
+mod clients;
+pub mod files;
+mod process;
+mod program;
+mod protocol;
+mod recorder;
+mod serve;
+mod socket;
+mod spawn;
+mod start_time;
+
+pub(crate) use process::READY;
+pub use process::hold;
+pub use protocol::PROTOCOL_VERSION;
+pub(crate) use start_time::session_of;
+pub use start_time::start_time;
