@@ -4,3 +4,4 @@ pub mod engine;
 pub mod holder;
 pub mod slots;
 pub mod store;
+pub mod terminal;

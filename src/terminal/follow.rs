@@ -1,0 +1,195 @@
+//! The task behind a pane: reads the recording as it grows, and hands keys and sizes to the holder.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::pane::{PaneState, Shared};
+use super::replay::{SizeChange, clean_start, size_changes};
+use crate::holder::client::{Client, Hint, Sender};
+use crate::holder::files::SessionDir;
+
+/// How much of an old recording is shown, in bytes: its end.
+const REPLAYED: u64 = 1024 * 1024;
+/// Longest piece fed to the screen at once, in bytes, so that whoever draws gets a turn.
+const CHUNK: usize = 64 * 1024;
+/// How long sizes must stay the same before the program is told.
+const RESIZE_PAUSE: Duration = Duration::from_millis(50);
+/// How often a session that cannot be reached is looked at again.
+const RETRY: Duration = Duration::from_millis(20);
+const RETRY_LIMIT: Duration = Duration::from_millis(500);
+
+type Typed = mpsc::UnboundedReceiver<Vec<u8>>;
+type Sizes = watch::Receiver<Option<(u16, u16)>>;
+
+/// Keeps the screen of a pane up to date until the session is over.
+pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Typed, mut sizes: Sizes) {
+    let mut replay = Replay { shared: Arc::clone(&shared), dir, file: None, offset: 0, changes: VecDeque::new() };
+    let mut pause = RETRY;
+    loop {
+        // Asked first: a holder leaves its record before its lock.
+        let held = replay.dir.is_held();
+        if held && let Ok(client) = Client::connect(&replay.dir).await {
+            shared.set_state(PaneState::Live);
+            let _ = live(client, &mut replay, &mut typed, &mut sizes).await;
+            pause = RETRY;
+        }
+        let exit = replay.dir.exit().ok().flatten();
+        replay.catch_up().await;
+        match exit {
+            Some(exit) => return shared.set_state(PaneState::Ended(exit)),
+            None if !held && replay.dir.was_started() => return shared.set_state(PaneState::Vanished),
+            None => {}
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY_LIMIT);
+    }
+}
+
+/// Follows a running session until its holder says that it ended, or is gone.
+async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mut Sizes) -> io::Result<()> {
+    let Client { cols, rows, total, mut hints, mut sender } = client;
+    replay.catch_up().await;
+    replay.note_size(SizeChange { at: total, cols, rows });
+    let shared = Arc::clone(&replay.shared);
+    let mut tell = pin!(tell(&mut sender, (cols, rows), &shared, typed, sizes));
+    loop {
+        let hint = tokio::select! {
+            hint = hints.next() => hint?,
+            told = &mut tell => return told,
+        };
+        match hint {
+            Some(Hint::Grew(total)) if total <= replay.offset => {}
+            Some(Hint::Grew(_)) => replay.catch_up().await,
+            Some(Hint::Resized { at, cols, rows }) => {
+                replay.changes.push_back(SizeChange { at, cols, rows });
+                replay.catch_up().await;
+            }
+            Some(Hint::Exited) | None => return Ok(()),
+        }
+    }
+}
+
+/// Hands what is typed, and sizes that lasted, to the holder; ends only with an error.
+async fn tell(
+    sender: &mut Sender,
+    mut current: (u16, u16),
+    shared: &Shared,
+    typed: &mut Typed,
+    sizes: &mut Sizes,
+) -> io::Result<()> {
+    // A size that was wanted before there was a connection counts at once.
+    let mut due = sizes.borrow().map(|_| Instant::now());
+    loop {
+        let at = due.unwrap_or_else(Instant::now);
+        tokio::select! {
+            bytes = typed.recv() => {
+                let Some(bytes) = bytes else {
+                    return std::future::pending().await;
+                };
+                shared.queued.fetch_sub(bytes.len(), Ordering::AcqRel);
+                sender.input(&bytes).await?;
+            }
+            Ok(()) = sizes.changed() => due = Some(Instant::now() + RESIZE_PAUSE),
+            () = sleep_until(at), if due.is_some() => {
+                due = None;
+                let wanted = *sizes.borrow_and_update();
+                if let Some((cols, rows)) = wanted.filter(|size| *size != current) {
+                    sender.resize(cols, rows).await?;
+                    current = (cols, rows);
+                }
+            }
+        }
+    }
+}
+
+/// A recording being fed to a screen.
+struct Replay {
+    shared: Arc<Shared>,
+    dir: SessionDir,
+    /// The recording; `None` until it exists.
+    file: Option<File>,
+    offset: u64,
+    /// Sizes to come, in order.
+    changes: VecDeque<SizeChange>,
+}
+
+impl Replay {
+    /// Feeds the screen all there is.
+    async fn catch_up(&mut self) {
+        let mut buffer = vec![0; CHUNK];
+        // Read where it lies, without a detour over another thread: it was just written, so it is in memory.
+        while let Ok(n) = self.read(&mut buffer) {
+            self.feed(buffer.get(..n).unwrap_or_default());
+            if n == 0 {
+                return;
+            }
+            self.shared.changed();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let file = match &self.file {
+            Some(file) => file,
+            None => {
+                let file = self.open()?;
+                self.file.insert(file)
+            }
+        };
+        file.read_at(buffer, self.offset)
+    }
+
+    /// Opens the recording and goes to where the view starts.
+    fn open(&mut self) -> io::Result<File> {
+        let file = File::open(self.dir.output())?;
+        self.offset = file.metadata()?.len().saturating_sub(REPLAYED);
+        if self.offset > 0 {
+            let mut head = [0; 4096];
+            let n = file.read_at(&mut head, self.offset)?;
+            self.offset += clean_start(head.get(..n).unwrap_or_default()) as u64;
+        }
+        if let Ok(launch) = self.dir.launch() {
+            self.shared.screen().resize(launch.cols, launch.rows);
+        }
+        self.changes = size_changes(&self.dir.times()).into();
+        Ok(file)
+    }
+
+    /// Feeds bytes, and the sizes that lie between them.
+    fn feed(&mut self, mut bytes: &[u8]) {
+        loop {
+            while let Some(change) = self.changes.front().copied().filter(|change| change.at <= self.offset) {
+                self.changes.pop_front();
+                self.shared.screen().resize(change.cols, change.rows);
+                self.shared.changed();
+            }
+            if bytes.is_empty() {
+                return;
+            }
+            let room = self.changes.front().map_or(u64::MAX, |change| change.at - self.offset);
+            let cut = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
+            let (now, later) = bytes.split_at(cut);
+            self.shared.screen().process(now);
+            self.offset += now.len() as u64;
+            bytes = later;
+        }
+    }
+
+    /// Takes the size the holder named, in case the sidecar does not have it.
+    fn note_size(&mut self, size: SizeChange) {
+        let known = self.changes.back().map(|change| (change.cols, change.rows));
+        if known.unwrap_or_else(|| self.shared.screen().size()) != (size.cols, size.rows) {
+            self.changes.push_back(size);
+            self.feed(&[]);
+        }
+    }
+}
