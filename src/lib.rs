@@ -1,3 +1,4 @@
+pub mod adapters;
 pub mod bus;
 pub mod domain;
 pub mod engine;

@@ -1,0 +1,3 @@
+//! The implementations of the slots.
+
+pub mod runtime;

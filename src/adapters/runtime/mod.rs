@@ -1,0 +1,222 @@
+//! The runtime slot over holders: every session is a holder process and a directory.
+//!
+//! It owns the starting and ending of holders. It never owns a terminal itself and never signals a process that is not
+//! proven to belong to the session.
+
+mod end;
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+
+use crate::domain::ids::SessionId;
+use crate::holder::READY;
+use crate::holder::client::{Client, Hint};
+use crate::holder::files::SessionDir;
+use crate::slots::runtime::{Launch, Observed, Runtime};
+use crate::slots::{ErrorClass, SlotError, SlotFuture};
+use crate::terminal::Screen;
+
+/// How much of the end of a recording [`Runtime::tail`] looks at, in bytes.
+const TAIL_BYTES: u64 = 64 * 1024;
+/// How long a holder may take from its start until its program runs.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// How often a holder that cannot be reached is looked at again: it is about to serve, or about to leave.
+const RETRY: Duration = Duration::from_millis(10);
+const RETRY_LIMIT: Duration = Duration::from_millis(500);
+/// More starts at the same time only make each of them slower.
+const STARTS_AT_ONCE: usize = 8;
+/// Longest message taken from a holder that could not start, in bytes.
+const MAX_COMPLAINT: u64 = 4096;
+
+/// Runs sessions in holder processes.
+pub struct HolderRuntime {
+    sessions_dir: PathBuf,
+    holder_command: Vec<OsString>,
+    starts: Semaphore,
+}
+
+impl HolderRuntime {
+    /// Returns a runtime that keeps its sessions in `sessions_dir` and starts holders with `holder_command` and the
+    /// directory of the session as the last argument.
+    pub fn new(sessions_dir: PathBuf, holder_command: Vec<OsString>) -> Self {
+        Self { sessions_dir, holder_command, starts: Semaphore::new(STARTS_AT_ONCE) }
+    }
+
+    /// Returns the directory of a session.
+    pub fn session_dir(&self, session: &SessionId) -> SessionDir {
+        SessionDir::new(self.sessions_dir.join(session.to_string()))
+    }
+
+    async fn start_holder(&self, launch: &Launch) -> Result<(), SlotError> {
+        let dir = self.session_dir(&launch.session);
+        if dir.was_started() {
+            return Ok(());
+        }
+        let _turn = self.starts.acquire().await.map_err(|_| bug("the runtime is closed"))?;
+        dir.create().and_then(|()| dir.write_launch(launch)).map_err(|error| {
+            let path = dir.path().display();
+            SlotError::new(
+                ErrorClass::Misconfigured,
+                format!("session {} cannot be written to `{path}`: {error}", launch.session),
+            )
+        })?;
+        let complaint = tokio::time::timeout(START_LIMIT, self.spawn(&dir)).await;
+        match complaint {
+            Ok(Ok(None)) => Ok(()),
+            Ok(Ok(Some(words))) => {
+                Err(SlotError::new(ErrorClass::Transient, format!("session {} did not start: {words}", launch.session)))
+            }
+            Ok(Err(error)) => Err(SlotError::new(
+                ErrorClass::Transient,
+                format!("session {} did not start: its holder could not be run: {error}", launch.session),
+            )),
+            Err(_) => Err(SlotError::new(
+                ErrorClass::Transient,
+                format!("session {} did not start within {} s", launch.session, START_LIMIT.as_secs()),
+            )),
+        }
+    }
+
+    /// Starts a holder and waits for its word; returns its complaint if it could not start the session.
+    async fn spawn(&self, dir: &SessionDir) -> io::Result<Option<String>> {
+        let (program, arguments) = self.holder_command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut holder = Command::new(program)
+            .args(arguments)
+            .arg(std::path::absolute(dir.path())?)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let stdout = holder.stdout.take();
+        // Reaps the holder when it leaves; it stays if this process goes first.
+        tokio::spawn(async move { holder.wait().await });
+        let mut stdout = stdout.ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut first = [0];
+        if stdout.read(&mut first).await? == 0 {
+            return Ok(Some("its holder left without a word".to_owned()));
+        }
+        if first == [READY] {
+            return Ok(None);
+        }
+        let mut words = first.to_vec();
+        stdout.take(MAX_COMPLAINT).read_to_end(&mut words).await?;
+        Ok(Some(String::from_utf8_lossy(&words).into_owned()))
+    }
+}
+
+/// Returns what the directory says now; `None` while a holder lives and left no record.
+fn ended(dir: &SessionDir) -> Option<Observed> {
+    // Asked first: a holder leaves its record before its lock.
+    let held = dir.is_held();
+    match dir.exit() {
+        Ok(Some(exit)) => Some(Observed::Exited(exit)),
+        _ if held => None,
+        _ => Some(Observed::Vanished),
+    }
+}
+
+async fn wait_ended(dir: &SessionDir) -> Observed {
+    let mut pause = RETRY;
+    loop {
+        if let Some(observed) = ended(dir) {
+            return observed;
+        }
+        if let Ok(mut client) = Client::connect(dir).await {
+            while let Ok(Some(hint)) = client.hints.next().await {
+                if hint == Hint::Exited {
+                    break;
+                }
+            }
+            pause = RETRY;
+            if let Some(observed) = ended(dir) {
+                return observed;
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(RETRY_LIMIT);
+    }
+}
+
+fn read_stdout(dir: &SessionDir, session: &SessionId, cap: usize) -> Result<String, SlotError> {
+    let path = dir.stdout();
+    let mut bytes = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(cap as u64).read_to_end(&mut bytes));
+    read.map_err(|error| {
+        let class = if error.kind() == io::ErrorKind::NotFound { ErrorClass::NotFound } else { ErrorClass::Transient };
+        let path = path.display();
+        SlotError::new(class, format!("the stdout of session {session} cannot be read from `{path}`: {error}"))
+    })?;
+    // A character that the cap cuts in two is left out.
+    if bytes.len() == cap
+        && let Err(error) = std::str::from_utf8(&bytes)
+        && error.error_len().is_none()
+    {
+        bytes.truncate(error.valid_up_to());
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn read_tail(dir: &SessionDir, lines: usize) -> io::Result<String> {
+    let mut file = File::open(dir.output())?;
+    let start = file.metadata()?.len().saturating_sub(TAIL_BYTES);
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    let (cols, rows) = dir.launch().map_or((80, 24), |launch| (launch.cols, launch.rows));
+    let mut screen = Screen::new(cols, rows);
+    // A cut recording starts at a line, not amid an escape sequence.
+    let whole = if start == 0 { 0 } else { bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1) };
+    screen.process(bytes.get(whole..).unwrap_or_default());
+    Ok(screen.last_lines(lines).join("\n"))
+}
+
+fn bug(message: &str) -> SlotError {
+    SlotError::new(ErrorClass::Bug, message)
+}
+
+/// Runs file access where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, SlotError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| bug(&format!("a file access was cut off: {error}")))
+}
+
+impl Runtime for HolderRuntime {
+    fn start(&self, launch: Launch) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async move { self.start_holder(&launch).await })
+    }
+
+    fn observe(&self, session: SessionId) -> SlotFuture<'_, Observed> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { ended(&dir).unwrap_or(Observed::Running) })
+    }
+
+    fn wait(&self, session: SessionId) -> SlotFuture<'_, Observed> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { wait_ended(&dir).await })
+    }
+
+    fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { end::end(&dir, &session, grace).await })
+    }
+
+    fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { blocking(move || read_stdout(&dir, &session, cap)).await? })
+    }
+
+    fn tail(&self, session: SessionId, lines: usize) -> SlotFuture<'_, String> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move {
+            let tail = blocking(move || read_tail(&dir, lines)).await;
+            tail.ok().and_then(Result::ok).unwrap_or_default()
+        })
+    }
+}
