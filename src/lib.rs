@@ -3,6 +3,8 @@ pub mod bus;
 pub mod domain;
 pub mod engine;
 pub mod holder;
+pub mod practice;
+pub mod report;
 pub mod slots;
 pub mod store;
 pub mod terminal;

@@ -1,29 +1,149 @@
-//! What an agent tells aotui about itself, in a structured way, with `aotui report`.
+//! What an agent tells aotui from inside its session, and how that text is made harmless.
+//!
+//! Whatever an agent writes is hostile until [`AgentReport::cleaned`] went over it: no control characters, no
+//! characters that reorder or hide text, bounded lengths. What was cut says so, so that nothing hides behind a long start.
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::RequestId;
 use super::session::Ask;
 
-/// One thing an agent says. Hostile until sanitised at the edge that reads it.
+/// Longest activity kept, in characters.
+const MAX_PROGRESS: usize = 200;
+/// Longest tool name or suggested answer kept, in characters.
+const MAX_LABEL: usize = 200;
+/// Longest reason or question kept, in characters.
+const MAX_TEXT: usize = 4_000;
+/// Longest exact command or diff kept, in characters.
+const MAX_DETAIL: usize = 64_000;
+/// Most suggested answers kept.
+const MAX_OPTIONS: usize = 12;
+
+/// One thing an agent says about its session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum AgentReport {
-    /// What it does now.
+    /// It does something new.
     Progress {
-        /// A few words.
+        /// What, in a few words.
         text: String,
     },
     /// It waits for a person.
     Ask {
-        /// Which request; the answer is bound to it.
+        /// Names the request within the session; the answer is bound to it.
         request: RequestId,
         /// What it asks.
         ask: Ask,
     },
-    /// It no longer waits for this.
+    /// It no longer waits: it was answered in its terminal, or gave up.
     Withdraw {
-        /// Which request.
+        /// The request.
         request: RequestId,
     },
+}
+
+impl AgentReport {
+    /// Returns the report with every text plain and bounded.
+    #[must_use]
+    pub fn cleaned(self) -> Self {
+        match self {
+            Self::Progress { text } => Self::Progress { text: plain_line(&text, MAX_PROGRESS) },
+            Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },
+            Self::Withdraw { request } => Self::Withdraw { request },
+        }
+    }
+}
+
+fn cleaned_ask(ask: Ask) -> Ask {
+    match ask {
+        Ask::Permission { tool, detail, reason } => Ask::Permission {
+            tool: plain_line(&tool, MAX_LABEL),
+            detail: plain_text(&detail, MAX_DETAIL),
+            reason: reason.map(|reason| plain_text(&reason, MAX_TEXT)),
+        },
+        Ask::Question { text, options } => Ask::Question {
+            text: plain_text(&text, MAX_TEXT),
+            options: options.iter().take(MAX_OPTIONS).map(|option| plain_line(option, MAX_LABEL)).collect(),
+        },
+    }
+}
+
+/// Returns `text` on one line: everything that is not plainly visible becomes a space, and what exceeds `max`
+/// characters is replaced by a remark.
+pub fn plain_line(text: &str, max: usize) -> String {
+    bounded(text.trim().chars().map(|c| if is_plain(c) { c } else { ' ' }), max)
+}
+
+/// Returns `text` with its line breaks but without other control characters; what exceeds `max` characters is
+/// replaced by a remark.
+pub fn plain_text(text: &str, max: usize) -> String {
+    let text = text.trim_end().replace("\r\n", "\n").replace('\t', "    ");
+    bounded(text.chars().map(|c| if is_plain(c) || c == '\n' { c } else { ' ' }), max)
+}
+
+/// Whether a character shows as itself: no control, no reordering, no invisible one.
+fn is_plain(c: char) -> bool {
+    !c.is_control()
+        && !matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+fn bounded(chars: impl Iterator<Item = char>, max: usize) -> String {
+    let mut chars = chars.fuse();
+    let mut kept: String = chars.by_ref().take(max).collect();
+    let more = chars.count();
+    if more > 0 {
+        kept.push_str(&format!("… [{more} more characters]"));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_tries_to_paint_the_screen_arrives_as_plain_text() {
+        let report = AgentReport::Ask {
+            request: RequestId::new("7f3c").unwrap(),
+            ask: Ask::Permission {
+                tool: "Ba\x1b[2Jsh\nrm".into(),
+                detail: "echo ok\r\n\x1b]0;x\x07rm \u{202e}fr-".into(),
+                reason: Some("because\0".into()),
+            },
+        };
+        let AgentReport::Ask { ask: Ask::Permission { tool, detail, reason }, .. } = report.cleaned() else {
+            panic!("the kind changed");
+        };
+        assert_eq!(tool, "Ba [2Jsh rm");
+        assert_eq!(detail, "echo ok\n ]0;x rm  fr-");
+        assert_eq!(reason.as_deref(), Some("because "));
+    }
+
+    #[test]
+    fn a_command_too_long_to_show_says_how_much_is_hidden() {
+        let text = plain_text(&"x".repeat(MAX_DETAIL + 7), MAX_DETAIL);
+        assert!(text.ends_with("x… [7 more characters]"), "{}", &text[text.len() - 40..]);
+    }
+
+    #[test]
+    fn the_wire_form_is_what_the_readme_promises() {
+        let report: AgentReport = serde_json::from_str(
+            r#"{"kind":"ask","request":"r1","ask":{"ask":"question","text":"Which?","options":["a","b"]}}"#,
+        )
+        .unwrap();
+        assert!(matches!(report, AgentReport::Ask { ask: Ask::Question { .. }, .. }));
+        let progress = AgentReport::Progress { text: "editing".into() };
+        assert_eq!(serde_json::to_string(&progress).unwrap(), r#"{"kind":"progress","text":"editing"}"#);
+    }
 }

@@ -1,0 +1,93 @@
+//! The agent's side: what `aotui report …` does, for any agent or hook inside a session.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{ReportError, read_answer, send, wait_answer};
+use crate::domain::agent_report::AgentReport;
+use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::session::{Answer, Ask};
+
+/// Speaks for one session.
+#[derive(Debug, Clone)]
+pub struct Reporter {
+    session: SessionId,
+    spool: PathBuf,
+    session_dir: PathBuf,
+}
+
+impl Reporter {
+    /// Returns a reporter for `session`.
+    pub fn new(session: SessionId, spool: PathBuf, session_dir: PathBuf) -> Self {
+        Self { session, spool, session_dir }
+    }
+
+    /// Returns the reporter of the session this process runs in, by `AOTUI_SESSION_ID`, `AOTUI_SPOOL` and
+    /// `AOTUI_SESSION_DIR`.
+    pub fn from_env() -> Result<Self, ReportError> {
+        let get = |name: &'static str| {
+            env::var(name).map_err(|error| ReportError::NotInSession { name, why: error.to_string() })
+        };
+        let name = "AOTUI_SESSION_ID";
+        let session = get(name)?
+            .parse()
+            .map_err(|error| ReportError::NotInSession { name, why: format!("not a session id ({error})") })?;
+        Ok(Self::new(session, get("AOTUI_SPOOL")?.into(), get("AOTUI_SESSION_DIR")?.into()))
+    }
+
+    /// Says what the agent does now.
+    pub fn progress(&self, text: &str) -> Result<(), ReportError> {
+        self.send(AgentReport::Progress { text: text.into() })
+    }
+
+    /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.
+    pub fn permission(&self, tool: &str, detail: &str, reason: Option<&str>) -> Result<Answer, ReportError> {
+        let reason = reason.map(str::to_owned);
+        self.ask_and_wait(Ask::Permission { tool: tool.into(), detail: detail.into(), reason })
+    }
+
+    /// Asks a question, with suggested answers where there are any, and waits for the answer.
+    pub fn question(&self, text: &str, options: &[String]) -> Result<Answer, ReportError> {
+        self.ask_and_wait(Ask::Question { text: text.into(), options: options.to_vec() })
+    }
+
+    /// Puts a request to the person and returns its id without waiting.
+    pub fn ask(&self, ask: Ask) -> Result<RequestId, ReportError> {
+        let request = fresh_request()?;
+        self.send(AgentReport::Ask { request: request.clone(), ask })?;
+        Ok(request)
+    }
+
+    /// Returns the answer to a request where there is one by now.
+    pub fn answered(&self, request: &RequestId) -> Option<Answer> {
+        read_answer(&self.session_dir, request)
+    }
+
+    /// Says that nobody needs to answer any more.
+    pub fn withdraw(&self, request: RequestId) -> Result<(), ReportError> {
+        self.send(AgentReport::Withdraw { request })
+    }
+
+    fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
+        let request = self.ask(ask)?;
+        loop {
+            if let Some(answer) = wait_answer(&self.session_dir, &request, None)? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn send(&self, report: AgentReport) -> Result<(), ReportError> {
+        send(&self.spool, &self.session, report).map(|_| ())
+    }
+}
+
+/// Returns a short id that no other request of the same session has.
+fn fresh_request() -> Result<RequestId, ReportError> {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mix = blake3::hash(format!("{nanos} {}", std::process::id()).as_bytes());
+    let text: String = mix.to_hex().chars().take(8).collect();
+    RequestId::new(text)
+        .map_err(|error| ReportError::NotInSession { name: "the request id", why: format!("not usable ({error})") })
+}
