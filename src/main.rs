@@ -1,9 +1,11 @@
 use std::path::Path;
+use std::process::ExitCode;
 
-fn main() -> color_eyre::Result<()> {
-    let mut args = std::env::args_os().skip(1);
-    match (args.next(), args.next()) {
-        (Some(verb), Some(dir)) if verb == "hold" => aotui::holder::hold(Path::new(&dir)),
-        _ => Ok(()),
+fn main() -> color_eyre::Result<ExitCode> {
+    let args: Vec<_> = std::env::args_os().skip(1).collect();
+    match args.as_slice() {
+        [verb, dir] if verb == "hold" => aotui::holder::hold(Path::new(dir)).map(|()| ExitCode::SUCCESS),
+        [verb, prompt] if verb == "practice-agent" => Ok(ExitCode::from(aotui::practice::run(Path::new(prompt))?)),
+        _ => Ok(ExitCode::from(2)),
     }
 }

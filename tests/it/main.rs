@@ -1,2 +1,3 @@
 #[cfg(test)]
 mod holder;
+mod practice;
