@@ -42,6 +42,8 @@ pub(super) struct Player {
     keyboard: Keyboard,
     /// What the person typed and no commit carries yet.
     notes: Vec<String>,
+    /// The last answer to a question, which later texts may name as `{reply}`.
+    reply: String,
     doing: &'static str,
     slow: f64,
     frame: usize,
@@ -52,7 +54,17 @@ impl Player {
     pub(super) fn new(scene: Scene, screen: Screen) -> Self {
         let keyboard = Keyboard::open(screen.is_terminal());
         let started = Instant::now();
-        Self { scene, screen, keyboard, notes: Vec::new(), doing: "Thinking", slow: 1.0, frame: 0, started }
+        Self {
+            scene,
+            screen,
+            keyboard,
+            notes: Vec::new(),
+            reply: String::new(),
+            doing: "Thinking",
+            slow: 1.0,
+            frame: 0,
+            started,
+        }
     }
 
     /// Draws the header.
@@ -172,7 +184,7 @@ impl Player {
         self.progress(&format!("editing {}", edit.path));
         self.screen.line(Style::Strong, &format!("● {name}({})", edit.path));
         self.busy("Editing", TOOL)?;
-        act(&self.scene.root, &edit.path, &edit.text)?;
+        act(&self.scene.root, &edit.path, &edit.text.replace("{reply}", &self.reply))?;
         let lines = edit.text.lines().count();
         self.result(&format!("{lines} line{}", if lines == 1 { "" } else { "s" }));
         Ok(())

@@ -69,7 +69,7 @@ pub(super) struct ToolCall {
 pub(super) struct Edit {
     /// The file, relative to the workspace.
     pub(super) path: String,
-    /// What to write.
+    /// What to write; `{reply}` stands for the last answer to a question.
     pub(super) text: String,
 }
 

@@ -57,7 +57,9 @@ impl Player {
         };
         self.result(&reply);
         let path = asked.path.clone().unwrap_or_else(|| self.notes_file());
-        files::append(&self.scene.root, &path, &format!("{}\n  {}\n", asked.text, reply.replace('\n', "\n  ")))
+        let record = format!("{}\n  {}\n", asked.text, reply.replace('\n', "\n  "));
+        self.reply = reply;
+        files::append(&self.scene.root, &path, &record)
     }
 
     /// Puts a request and waits; a line that `understand` takes for an answer withdraws it.

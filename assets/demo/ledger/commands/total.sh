@@ -1,0 +1,5 @@
+sum=0
+while read -r _ cents _; do
+  sum=$((sum + cents))
+done <"$book"
+money "$sum"
