@@ -1,3 +1,5 @@
 #[cfg(test)]
+#[cfg(test)]
+mod demo;
 mod holder;
 mod practice;
