@@ -1,5 +1,6 @@
 pub mod adapters;
 pub mod bus;
+pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;

@@ -49,6 +49,9 @@ pub enum PhaseKind {
         /// Most turns the agent may take, where its record knows how to say so.
         #[serde(default)]
         max_turns: Option<u32>,
+        /// The model to ask the agent for, where its record knows how to say so.
+        #[serde(default)]
+        model: Option<String>,
     },
     /// Asks a program again and again: exit code 0 is done, 1 is not yet, anything else is failure.
     Poll {

@@ -1,0 +1,10 @@
+//! What people write down: settings, agent records, workflows, prompts and scripts, found, read, checked and frozen.
+//!
+//! Every defect is a [`crate::domain::problem::Problem`] with file, line and column. Never runs anything.
+
+pub mod agents;
+mod fields;
+pub mod paths;
+pub mod settings;
+pub mod template;
+mod yaml;

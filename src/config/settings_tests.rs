@@ -1,0 +1,98 @@
+use super::*;
+
+fn places() -> Places {
+    let env = |name: &str| (name == "HOME").then(|| "/home/u".to_owned());
+    Places::find(Some(Path::new("/etc/a/config.yaml")), Path::new("/"), env).unwrap()
+}
+
+fn parse(text: &str) -> Result<Loaded<Settings>, Vec<Problem>> {
+    Settings::parse("config.yaml", text, &places(), Path::new("/bin/aotui"))
+}
+
+fn shown(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+#[test]
+fn an_absent_and_an_empty_file_mean_the_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let places = Places { config_file: dir.path().join("config.yaml"), ..places() };
+    let absent = Settings::load(&places, Path::new("/bin/aotui")).unwrap();
+    assert_eq!(absent.value, Settings::defaults(&places, Path::new("/bin/aotui")));
+    let empty = parse("").unwrap();
+    assert_eq!(empty.value.default_agent.as_str(), "claude");
+    assert_eq!((empty.value.max_concurrency, empty.value.poll_interval, empty.value.stop_grace), (3, 10, 8));
+    assert_eq!(empty.value.worktree_root, Path::new("/home/u/.local/state/aotui/worktrees"));
+}
+
+#[test]
+fn the_file_that_init_writes_loads_without_a_word_and_so_does_every_line_of_it() {
+    assert_eq!(parse(&Settings::init_file()).unwrap().warnings, []);
+    let uncommented: String = Settings::init_file()
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| {
+            line.starts_with(' ') || line.split(':').next().is_some_and(|key| !key.contains([' ', '.', '`']))
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let loaded = parse(&uncommented).unwrap_or_else(|problems| panic!("{uncommented}\n{}", shown(&problems)));
+    assert_eq!(loaded.warnings, [], "{uncommented}");
+    assert_eq!(loaded.value.leave_chord, "ctrl-\\");
+    assert_eq!(loaded.value.agents.len(), 3);
+}
+
+#[test]
+fn a_settings_file_of_the_other_system_loads_and_says_what_it_ignores() {
+    let text = "defaultAgent: codex\nagents:\n  codex: {command: codex, defaultArgs: [exec, -m, o3]}\nstateDir: ./s\n\
+        promptDir: ~/prompts\nghCommand: gh\nskillsDir: ./k\nmcpServers: {linear: {command: npx}}\npollInterval: 0.1\n";
+    let loaded = parse(text).unwrap();
+    assert_eq!(loaded.value.default_agent.as_str(), "codex");
+    assert_eq!(loaded.value.agents[&loaded.value.default_agent].args, ["exec", "-m", "o3"]);
+    assert_eq!(loaded.value.state_dir, Path::new("/etc/a/./s"));
+    assert_eq!(loaded.value.log_dir, Path::new("/etc/a/s/logs"));
+    assert_eq!(loaded.value.prompt_dir, Path::new("/home/u/prompts"));
+    assert_eq!(loaded.value.poll_interval, 1);
+    assert_eq!(loaded.warnings.len(), 3, "{}", shown(&loaded.warnings));
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_with_its_place_and_the_nearest_key() {
+    let loaded = parse("maxConcurrency: 2\nmaxConcurency: 5\nagents: {a: {command: x, arg: []}}\n").unwrap();
+    assert_eq!(loaded.value.max_concurrency, 2);
+    let shown = shown(&loaded.warnings);
+    assert!(shown.contains("config.yaml:2:1: unknown key `maxConcurency`"), "{shown}");
+    assert!(shown.contains("did you mean `maxConcurrency`?"), "{shown}");
+    assert!(shown.contains("config.yaml:3:26: unknown key `arg`"), "{shown}");
+}
+
+#[test]
+fn wrong_types_and_ranges_are_errors_and_all_are_told_at_once() {
+    let text = "maxConcurrency: 0\npollInterval: -1\ndefaultAgent: cluade\nagents:\n  a: {args: x, promptVia: stdn}\n  b/c: {command: x}\n\
+        \x20 d: {command: x, args: ['{{ promt }}'], env: {AOTUI_X: 1}}\nkeys: {quit: {a: b}}\nstateDir: [x]\n";
+    let problems = parse(text).unwrap_err();
+    let shown = shown(&problems);
+    for expected in [
+        "config.yaml:1:17: `maxConcurrency` of the settings should be from 1 to 1000",
+        "config.yaml:2:15: `pollInterval`",
+        "config.yaml:3:15: `defaultAgent` names `cluade`, which is not an agent (did you mean `claude`?)",
+        "config.yaml:5:13: `args` of agent `a` should be a list",
+        "`promptVia` cannot be `stdn` (did you mean `stdin`?)",
+        "agent `a` has no `command`",
+        "agent name `b/c` is not valid",
+        "unknown variable `promt` (did you mean `prompt`?)",
+        "`AOTUI_X` is not usable",
+        "the keys of `quit`",
+        "config.yaml:9:11: `stateDir`",
+    ] {
+        assert!(shown.contains(expected), "missing {expected:?} in\n{shown}");
+    }
+}
+
+#[test]
+fn the_user_s_record_replaces_the_bundled_one() {
+    let loaded = parse("agents: {claude: {command: my-claude, promptVia: argument}}\n").unwrap();
+    let record = &loaded.value.agents[&loaded.value.default_agent];
+    assert_eq!((record.command.as_str(), record.args.len()), ("my-claude", 0));
+    assert_eq!(loaded.value.agents.len(), 2);
+}
