@@ -16,10 +16,12 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::session::Answer;
 use crate::holder::READY;
 use crate::holder::client::{Client, Hint};
 use crate::holder::files::SessionDir;
+use crate::report;
 use crate::slots::runtime::{Launch, Observed, Runtime};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
 use crate::terminal::Screen;
@@ -205,6 +207,18 @@ impl Runtime for HolderRuntime {
     fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { end::end(&dir, &session, grace).await })
+    }
+
+    fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move {
+            blocking(move || report::answer(dir.path(), &request, &answer)).await?.map_err(|error| {
+                SlotError::new(
+                    ErrorClass::Transient,
+                    format!("the answer for session {session} was not written: {error}"),
+                )
+            })
+        })
     }
 
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>> {

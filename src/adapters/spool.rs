@@ -1,0 +1,65 @@
+//! Brings what agents report from the spool directory to whoever listens, in order, each exactly once as far as the
+//! listener is concerned: a report is deleted only when the listener says it is settled.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::Notify;
+
+use crate::domain::effect::Report;
+use crate::report;
+
+/// Says that a report's consequences are on disk, so that its file may go.
+pub type Settled = Box<dyn FnOnce() + Send>;
+
+/// Watches `spool` for as long as it is polled, and hands every report to `deliver`, waiting for it each time.
+pub async fn watch<F>(spool: PathBuf, mut deliver: F) -> notify::Result<()>
+where
+    F: AsyncFnMut(Report, Settled),
+{
+    let changed = Arc::new(Notify::new());
+    let notify = Arc::clone(&changed);
+    let mut watcher = notify::recommended_watcher(move |_| notify.notify_one())?;
+    watcher.watch(&spool, RecursiveMode::NonRecursive)?;
+    let under_way: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
+    loop {
+        for path in waiting(&spool) {
+            if !lock(&under_way).insert(path.clone()) {
+                continue;
+            }
+            match report::read(&path) {
+                Ok(file) => {
+                    let under_way = Arc::clone(&under_way);
+                    let settled = Box::new(move || {
+                        let _gone_already = std::fs::remove_file(&path);
+                        lock(&under_way).remove(&path);
+                    });
+                    deliver(Report::Agent { session: file.session, report: file.report }, settled).await;
+                }
+                Err(error) => {
+                    tracing::warn!("a report is left out: {error}");
+                    let _gone_already = std::fs::remove_file(&path);
+                    lock(&under_way).remove(&path);
+                }
+            }
+        }
+        changed.notified().await;
+    }
+}
+
+fn lock(paths: &Mutex<HashSet<PathBuf>>) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
+    paths.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lists the reports that are there, oldest first within a session.
+fn waiting(spool: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(spool).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    paths.retain(|path| {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        !hidden && path.extension().is_some_and(|extension| extension == "json")
+    });
+    paths.sort();
+    paths
+}
