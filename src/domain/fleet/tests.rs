@@ -1,1 +1,5 @@
+//! Stories of single tickets, and random lives of whole fleets.
 
+mod random;
+mod stories;
+mod world;

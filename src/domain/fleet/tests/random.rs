@@ -1,0 +1,322 @@
+//! Random lives: commands, lost, late, duplicate and reordered reports, and time, on random graphs. After every step
+//! the invariants hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::world::{World, approval, done, exited, id, key, phase, poll, script};
+use crate::domain::agent_report::AgentReport;
+use crate::domain::command::TicketAction;
+use crate::domain::effect::{Effect, Report, SessionEnd};
+use crate::domain::event::{Event, Recorded, TicketEvent};
+use crate::domain::fleet::{Fleet, Input, Outbox};
+use crate::domain::ids::RequestId;
+use crate::domain::session::Ask;
+use crate::domain::ticket::{Failure, FailureClass, Status};
+use crate::domain::workflow::{Asks, Phase, PhaseKind, Retry};
+use crate::domain::zone::placement;
+
+const TICKETS: [&str; 5] = ["A", "B", "C", "D", "E"];
+const PHASES: [&str; 4] = ["p0", "p1", "p2", "done"];
+
+/// What may happen next. Numbers choose among what there is.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// The world answers the n-th open effect, well or badly.
+    Answer { nth: usize, how: u8 },
+    /// The world answers an effect that it answered before.
+    Again { nth: usize, how: u8 },
+    /// A person does something.
+    Act { ticket: usize, action: TicketAction },
+    /// The agent says something.
+    Say { ticket: usize, what: u8 },
+    /// Time passes.
+    Wait(u64),
+    /// The engine is restarted: effects under way are forgotten.
+    Restart,
+}
+
+fn action() -> impl Strategy<Value = TicketAction> {
+    prop_oneof![
+        Just(TicketAction::Approve { request: None, note: Some("ok".into()) }),
+        Just(TicketAction::Reject { request: None, note: "no".into() }),
+        Just(TicketAction::Reply { request: None, text: "blue".into() }),
+        Just(TicketAction::Retry),
+        (0..PHASES.len()).prop_map(|n| TicketAction::Skip { to: id(PHASES[n]) }),
+        Just(TicketAction::Pause),
+        Just(TicketAction::Resume),
+        Just(TicketAction::Stop),
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        8 => (any::<usize>(), any::<u8>()).prop_map(|(nth, how)| Happening::Answer { nth, how }),
+        2 => (any::<usize>(), any::<u8>()).prop_map(|(nth, how)| Happening::Again { nth, how }),
+        4 => (0..TICKETS.len(), action()).prop_map(|(ticket, action)| Happening::Act { ticket, action }),
+        2 => (0..TICKETS.len(), any::<u8>()).prop_map(|(ticket, what)| Happening::Say { ticket, what }),
+        2 => (0_u64..200).prop_map(Happening::Wait),
+        1 => Just(Happening::Restart),
+    ]
+}
+
+fn graph() -> impl Strategy<Value = Vec<Phase>> {
+    let edge = || prop::option::of(0..PHASES.len());
+    let one = (0_u8..5, edge(), edge(), 1_u32..4, 0_u64..20, prop::option::of(1_u64..100), 1_u32..4);
+    prop::collection::vec(one, 3).prop_map(|specs| {
+        let mut phases: Vec<Phase> = specs
+            .into_iter()
+            .enumerate()
+            .map(|(n, (kind, ok, bad, attempts, backoff_seconds, timeout_seconds, max_visits))| {
+                let kind = match kind {
+                    0 => poll(10),
+                    1 => approval(Asks::Review),
+                    2 => PhaseKind::Agent {
+                        prompt: crate::domain::workflow::Prompt::Inline { text: String::new() },
+                        agent: None,
+                        allowed_tools: Vec::new(),
+                        max_turns: None,
+                        model: None,
+                    },
+                    _ => script(),
+                };
+                let mut phase = phase(PHASES[n], kind, ok.map(|n| PHASES[n]), bad.map(|n| PHASES[n]));
+                phase.retry = Retry { attempts, backoff_seconds };
+                phase.timeout_seconds = timeout_seconds;
+                phase.max_visits = max_visits;
+                phase
+            })
+            .collect();
+        phases.push(done());
+        phases
+    })
+}
+
+/// The world's answer to an effect.
+fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
+    let failure = || Failure { class: FailureClass::Workspace, message: "no".into(), evidence: String::new() };
+    Some(match effect {
+        Effect::Prepare { ticket, .. } => {
+            let result = if how.is_multiple_of(5) { Err(failure()) } else { Ok(world.ready()) };
+            Report::Prepared { key: ticket.brief.key.clone(), result }
+        }
+        Effect::RunSession { order, .. } => {
+            let end = match how % 8 {
+                0 => SessionEnd::Vanished,
+                1 => SessionEnd::NotStarted { failure: failure() },
+                2 => exited(2, world.now),
+                3 | 4 => exited(1, world.now),
+                _ => exited(0, world.now),
+            };
+            Report::SessionEnded { session: order.session.clone(), end }
+        }
+        Effect::Question { order } => {
+            let result = if how.is_multiple_of(7) { Err(failure()) } else { Ok("good?".into()) };
+            Report::Question { key: order.ticket.brief.key.clone(), phase: order.phase.id.clone(), result }
+        }
+        Effect::RemoveWorkspace { ticket, .. } => {
+            let key = ticket.brief.key.clone();
+            if how.is_multiple_of(2) {
+                Report::WorkspaceGone { key, kept_ref: "refs/x".into() }
+            } else {
+                Report::WorkspaceKept { key, why: "dirty".into() }
+            }
+        }
+        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } => return None,
+    })
+}
+
+/// A life under way.
+struct Life {
+    world: World,
+    open: Vec<Effect>,
+    past: Vec<Effect>,
+    intended: BTreeSet<String>,
+}
+
+impl Life {
+    fn step(&mut self, input: Input) {
+        let before = self.world.fleet.clone();
+        let about = about(&input);
+        let mut twin = before.clone();
+        let out = self.world.step(input.clone());
+        let mut again = Outbox::default();
+        twin.step(self.world.now, input, &mut again);
+        assert_eq!((&twin, &again.events), (&self.world.fleet, &out.events), "the same step gave something else");
+        self.open.extend(out.effects.iter().cloned());
+        self.check(&before, about.as_deref(), &out);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Answer { nth, how } if !self.open.is_empty() => {
+                let effect = self.open.swap_remove(nth % self.open.len());
+                if let Some(report) = answer(&self.world, &effect, how) {
+                    self.step(Input::Report(report));
+                }
+                self.past.push(effect);
+            }
+            Happening::Again { nth, how } if !self.past.is_empty() => {
+                let effect = self.past[nth % self.past.len()].clone();
+                let alive = matches!(&effect, Effect::RunSession { order, .. }
+                    if self.world.fleet.ticket(&order.session.ticket).unwrap().progress.status.session() == Some(&order.session));
+                if let Some(report) = answer(&self.world, &effect, how).filter(|_| !alive) {
+                    self.step(Input::Report(report));
+                }
+            }
+            Happening::Answer { .. } | Happening::Again { .. } => {}
+            Happening::Act { ticket, action } => {
+                let command = crate::domain::command::Command::Ticket { key: key(TICKETS[ticket]), action };
+                self.step(Input::Command(command));
+            }
+            Happening::Say { ticket, what } => self.say(TICKETS[ticket], what),
+            Happening::Wait(seconds) => {
+                self.world.now = self.world.now.plus_seconds(seconds);
+                self.step(Input::Due);
+            }
+            Happening::Restart => {
+                self.past.append(&mut self.open);
+                self.step(Input::Recover);
+            }
+        }
+    }
+
+    fn say(&mut self, ticket: &str, what: u8) {
+        let Some(session) = self.world.status(ticket).session().cloned() else { return };
+        let request = RequestId::new(format!("r{}", what % 3)).unwrap();
+        let report = match what % 4 {
+            0 => AgentReport::Progress { text: "busy".into() },
+            1 => AgentReport::Ask { request, ask: Ask::Question { text: "which?".into(), options: Vec::new() } },
+            2 => AgentReport::Withdraw { request },
+            _ => AgentReport::Ask {
+                request,
+                ask: Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None },
+            },
+        };
+        self.step(Input::Report(Report::Agent { session, report }));
+    }
+
+    fn check(&mut self, before: &Fleet, about: Option<&str>, out: &Outbox) {
+        let fleet = &self.world.fleet;
+        let mut replayed = Fleet { policy: fleet.policy.clone(), ..Fleet::default() };
+        self.world.journal.iter().for_each(|recorded| replayed.apply(recorded));
+        assert_eq!(replayed.tickets, fleet.tickets, "the journal does not give the fleet");
+
+        let busy = fleet.tickets.values().filter(|ticket| {
+            let is_poll = fleet.phase_of(ticket).is_some_and(Phase::is_poll);
+            let status = &ticket.progress.status;
+            matches!(status, Status::Preparing) || (!is_poll && status.session().is_some())
+        });
+        assert!(busy.count() <= fleet.policy.max_concurrency as usize, "more at work than places");
+
+        for (key, ticket) in &fleet.tickets {
+            let _one_zone = placement(fleet, ticket);
+            if let Some(session) = ticket.progress.status.session() {
+                assert_eq!(session.n, ticket.progress.sessions, "{key} runs an old session");
+                let wanted =
+                    |effect: &Effect| matches!(effect, Effect::RunSession { order, .. } if order.session == *session);
+                assert!(self.open.iter().any(wanted), "{key} runs but nobody will report its end");
+            } else {
+                assert!(ticket.progress.requests.is_empty(), "{key} asks though nothing runs");
+            }
+            if let Some(phase) = fleet.phase_of(ticket) {
+                let visits = ticket.progress.visits.get(&phase.id).copied().unwrap_or_default();
+                assert!(visits <= phase.max_visits, "{key} went round more often than it may");
+            }
+            if about.is_some_and(|about| about != key.to_string()) {
+                let old = before.tickets.get(key).unwrap();
+                let started = out.events.iter().any(|recorded| starts(recorded, key));
+                assert!(started || old == ticket, "an input about {about:?} changed {key}");
+            }
+        }
+        for effect in &out.effects {
+            if let Effect::RunSession { order, reattach: false } = effect {
+                assert!(self.intended.insert(order.session.to_string()), "{} is started twice", order.session);
+            }
+        }
+        edges_exist(out, &self.world);
+    }
+}
+
+/// Says whether an event is the dispatcher's doing, which may follow any input.
+fn starts(recorded: &Recorded, key: &crate::domain::ids::TicketKey) -> bool {
+    matches!(&recorded.event, Event::Ticket { key: about, what: TicketEvent::Started | TicketEvent::SessionIntended { .. } } if about == key)
+}
+
+/// The ticket an input is about.
+fn about(input: &Input) -> Option<String> {
+    match input {
+        Input::Command(crate::domain::command::Command::Ticket { key, .. }) => Some(key.to_string()),
+        Input::Report(Report::SessionEnded { session, .. } | Report::Agent { session, .. }) => {
+            Some(session.ticket.to_string())
+        }
+        Input::Report(Report::Prepared { key, .. } | Report::Question { key, .. }) => Some(key.to_string()),
+        _ => None,
+    }
+}
+
+/// Every phase entered without a person's doing is the first one or the target of an edge the file has.
+fn edges_exist(out: &Outbox, world: &World) {
+    let mut targets: BTreeMap<String, bool> = BTreeMap::new();
+    for phase in &world.workflow.phases {
+        for target in [&phase.on_success, &phase.on_failure].into_iter().flatten() {
+            targets.insert(target.to_string(), true);
+        }
+    }
+    targets.insert(PHASES[0].to_owned(), true);
+    for recorded in &out.events {
+        if let Event::Ticket { what: TicketEvent::PhaseEntered { phase }, .. } = &recorded.event {
+            assert!(targets.contains_key(phase.as_str()), "{phase} was entered but no edge leads there");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_life_keeps_the_invariants(graph in graph(), life in prop::collection::vec(happening(), 1..120)) {
+        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let open = world.effects.clone();
+        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        for happening in life {
+            at.happen(happening);
+        }
+    }
+
+    /// However it went before: once people answer and the world works, everything comes to an end.
+    #[test]
+    fn any_life_can_be_brought_to_an_end(graph in graph(), life in prop::collection::vec(happening(), 1..60)) {
+        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let open = world.effects.clone();
+        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        for happening in life {
+            at.happen(happening);
+        }
+        for _ in 0..400 {
+            while let Some(effect) = at.open.pop() {
+                if let Some(report) = answer(&at.world, &effect, 6) {
+                    at.step(Input::Report(report));
+                }
+            }
+            for ticket in TICKETS {
+                match at.world.status(ticket).clone() {
+                    Status::Approval { .. } => { at.world.act(ticket, TicketAction::Approve { request: None, note: None }).unwrap(); }
+                    Status::Failed { .. } => { at.world.act(ticket, TicketAction::Skip { to: id("done") }).or_else(|_| at.world.act(ticket, TicketAction::Retry)).unwrap(); }
+                    _ => {}
+                }
+                if at.world.ticket(ticket).progress.paused && !matches!(at.world.status(ticket), Status::Complete { .. }) {
+                    at.world.act(ticket, TicketAction::Resume).unwrap();
+                }
+            }
+            at.open.append(&mut at.world.effects);
+            at.world.now = at.world.now.plus_seconds(1000);
+            at.step(Input::Due);
+            at.world.effects.clear();
+        }
+        for ticket in TICKETS {
+            prop_assert!(matches!(at.world.status(ticket), Status::Complete { .. }), "{ticket}: {:?}", at.world.status(ticket));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A fleet with a hand-driven world around it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::command::{Command, Rejection, TicketAction};
+use crate::domain::effect::{Effect, Report, SessionEnd};
+use crate::domain::event::Recorded;
+use crate::domain::fleet::{Fleet, Input, Outbox};
+use crate::domain::ids::{PhaseId, PlanId, SessionId, TicketId, TicketKey, WorkflowName};
+use crate::domain::plan::Plan;
+use crate::domain::ticket::{Brief, Checkout, Status, Ticket};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{Approval, Asks, Phase, PhaseKind, Retry, Run, Workflow};
+use crate::domain::zone::{Placement, placement};
+
+pub(super) fn id(text: &str) -> PhaseId {
+    PhaseId::new(text).unwrap()
+}
+
+pub(super) fn key(ticket: &str) -> TicketKey {
+    TicketKey::new(PlanId::new("p").unwrap(), TicketId::new(ticket).unwrap())
+}
+
+pub(super) fn phase(name: &str, kind: PhaseKind, ok: Option<&str>, bad: Option<&str>) -> Phase {
+    Phase {
+        id: id(name),
+        kind,
+        on_success: ok.map(id),
+        on_failure: bad.map(id),
+        retry: Retry { attempts: 1, backoff_seconds: 0 },
+        timeout_seconds: None,
+        max_visits: 10,
+        capture: BTreeMap::new(),
+    }
+}
+
+pub(super) fn script() -> PhaseKind {
+    PhaseKind::Script { run: Run::Shell { script: "true".into() } }
+}
+
+pub(super) fn poll(seconds: u64) -> PhaseKind {
+    PhaseKind::Poll { run: Run::Shell { script: "true".into() }, interval_seconds: seconds }
+}
+
+pub(super) fn approval(asks: Asks) -> PhaseKind {
+    PhaseKind::Approval(Approval { asks, message: None })
+}
+
+pub(super) fn done() -> Phase {
+    phase("done", PhaseKind::Terminal { needs_attention: false }, None, None)
+}
+
+pub(super) fn workflow(phases: Vec<Phase>) -> Arc<Workflow> {
+    let name = WorkflowName::new("w").unwrap();
+    Arc::new(Workflow { name, description: String::new(), digest: "d1".into(), phases })
+}
+
+/// A fleet, the workflow its tickets get, and everything it ever said.
+pub(super) struct World {
+    pub(super) fleet: Fleet,
+    pub(super) workflow: Arc<Workflow>,
+    pub(super) now: Timestamp,
+    pub(super) journal: Vec<Recorded>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl World {
+    pub(super) fn new(phases: Vec<Phase>, tickets: &[(&str, &[&str])]) -> Self {
+        let mut world = World {
+            fleet: Fleet::default(),
+            workflow: workflow(phases),
+            now: Timestamp(1_000_000),
+            journal: Vec::new(),
+            effects: Vec::new(),
+        };
+        let plan = Plan {
+            id: PlanId::new("p").unwrap(),
+            name: "p".into(),
+            repo: Some("/repo".into()),
+            workflow: None,
+            agent: None,
+            base: None,
+            worktree_root: None,
+            created_at: None,
+            paused: false,
+            tickets: Vec::new(),
+        };
+        world.command(Command::PutPlan { plan }).unwrap();
+        for (n, (ticket, blockers)) in tickets.iter().enumerate() {
+            let brief = Brief {
+                key: key(ticket),
+                title: format!("Ticket {ticket}"),
+                description: String::new(),
+                acceptance_criteria: Vec::new(),
+                link: None,
+                repo: None,
+                workflow: None,
+                agent: None,
+                branch: None,
+                worktree: None,
+            };
+            let blocked_by = blockers.iter().map(|blocker| key(blocker)).collect();
+            world.command(Command::PutTicket { brief, order: n as i64, blocked_by }).unwrap();
+        }
+        world
+    }
+
+    pub(super) fn step(&mut self, input: Input) -> Outbox {
+        let mut out = Outbox::default();
+        self.fleet.step(self.now, input, &mut out);
+        self.journal.extend(out.events.iter().cloned());
+        self.effects.extend(out.effects.iter().cloned());
+        out
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> Result<(), Rejection> {
+        self.step(Input::Command(command)).rejection.map_or(Ok(()), Err)
+    }
+
+    pub(super) fn act(&mut self, ticket: &str, action: TicketAction) -> Result<(), Rejection> {
+        self.command(Command::Ticket { key: key(ticket), action })
+    }
+
+    pub(super) fn report(&mut self, report: Report) {
+        self.step(Input::Report(report));
+    }
+
+    pub(super) fn wait(&mut self, seconds: u64) {
+        self.now = self.now.plus_seconds(seconds);
+        self.step(Input::Due);
+    }
+
+    /// Answers every open wish for a workspace.
+    pub(super) fn prepare_all(&mut self) {
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Prepare { ticket, .. } => {
+                    let report = Report::Prepared { key: ticket.brief.key.clone(), result: Ok(self.ready()) };
+                    self.report(report);
+                }
+                other => self.effects.push(other),
+            }
+        }
+    }
+
+    pub(super) fn ready(&self) -> (Arc<Workflow>, Checkout) {
+        let checkout = Checkout {
+            path: "/wt".into(),
+            branch: "b".into(),
+            base_branch: "main".into(),
+            base_commit: "0".repeat(40),
+            removed: false,
+        };
+        (Arc::clone(&self.workflow), checkout)
+    }
+
+    pub(super) fn ticket(&self, ticket: &str) -> &Ticket {
+        self.fleet.ticket(&key(ticket)).unwrap()
+    }
+
+    pub(super) fn status(&self, ticket: &str) -> &Status {
+        &self.ticket(ticket).progress.status
+    }
+
+    pub(super) fn at(&self, ticket: &str) -> String {
+        self.ticket(ticket).progress.phase.as_ref().map_or_else(String::new, ToString::to_string)
+    }
+
+    pub(super) fn place(&self, ticket: &str) -> Placement {
+        placement(&self.fleet, self.ticket(ticket))
+    }
+
+    pub(super) fn session(&self, ticket: &str) -> SessionId {
+        self.status(ticket).session().cloned().unwrap_or_else(|| panic!("{ticket} does not run"))
+    }
+
+    /// Lets the running session of a ticket exit.
+    pub(super) fn exit(&mut self, ticket: &str, code: i32) {
+        let session = self.session(ticket);
+        self.report(Report::SessionEnded { session, end: exited(code, self.now) });
+    }
+}
+
+pub(super) fn exited(code: i32, at: Timestamp) -> SessionEnd {
+    let tail = if code == 0 { String::new() } else { "it said no".into() };
+    SessionEnd::Exited { code: Some(code), signal: None, at, captures: BTreeMap::new(), tail }
+}
