@@ -44,8 +44,8 @@ enum Danger {
     Single(&'static str),
     /// A list of credential helpers.
     Helper,
-    /// The proxy command of the `git://` protocol, which cannot be unset; the protocol goes instead.
-    GitProxy,
+    /// The first value counts, so it cannot be replaced; the protocol that would run it goes instead.
+    Protocol(&'static str),
 }
 
 /// Returns the overrides for a repository whose effective configuration is `listing`.
@@ -56,7 +56,7 @@ pub(super) fn overrides(listing: &[u8]) -> Overrides {
     for entry in entries.iter().filter(|entry| entry.from_repository) {
         match danger(entry.key) {
             None => {}
-            Some(Danger::GitProxy) => result.settings.push(setting("protocol.git.allow", "never")),
+            Some(Danger::Protocol(key)) => result.settings.push(setting(key, "never")),
             Some(Danger::Helper) => helpers_reset = true,
             Some(Danger::Single(harmless)) => {
                 let trusted = entries.iter().rfind(|other| !other.from_repository && other.key == entry.key);
@@ -121,9 +121,8 @@ fn danger(key: &[u8]) -> Option<Danger> {
         (b"core", false, b"sshcommand") => "ssh",
         (b"core", false, b"askpass") => "",
         (b"core", false, b"alternaterefscommand") => "true",
-        (b"remote", true, b"uploadpack") => "git-upload-pack",
-        (b"remote", true, b"receivepack") => "git-receive-pack",
-        (b"core", false, b"gitproxy") => return Some(Danger::GitProxy),
+        (b"remote", true, b"uploadpack" | b"receivepack") => return Some(Danger::Protocol("protocol.file.allow")),
+        (b"core", false, b"gitproxy") => return Some(Danger::Protocol("protocol.git.allow")),
         (b"credential", _, b"helper") => return Some(Danger::Helper),
         _ => return None,
     };

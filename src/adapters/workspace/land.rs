@@ -171,11 +171,11 @@ impl Landing<'_> {
             return Ok(Some(Landed::AlreadyThere { commit }));
         };
         let tree = self.merge(&ends).await?;
-        if tree == ends.base_tree.to_string() {
+        if tree == ends.base_tree {
             return Ok(Some(Landed::AlreadyThere { commit: ends.base.to_string() }));
         }
         self.check_checkouts(&ends).await?;
-        let commit = self.commit(&ends, &tree).await?;
+        let commit = self.commit(&ends, tree).await?;
         match ends.checkouts.first() {
             Some(checkout) => self.follow(&ends, checkout, commit).await,
             None => self.swap(&ends, commit).await,
@@ -183,16 +183,16 @@ impl Landing<'_> {
     }
 
     /// Merges the two ends and returns the tree, without any checkout.
-    async fn merge(&self, ends: &Ends) -> Result<String, LandError> {
+    async fn merge(&self, ends: &Ends) -> Result<ObjectId, LandError> {
         let (base, branch) = (ends.base.to_string(), ends.branch.to_string());
         let args = ["merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", &base, &branch];
         let output = self.git.run(&self.at, &GitCall::write(args)).await?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let mut fields = text.split('\0').filter(|field| !field.is_empty());
         // A bad argument ends with 1 just as a conflict does; only a conflict prints a tree first.
-        let tree = fields.next().filter(|field| ObjectId::from_hex(field.as_bytes()).is_ok());
+        let tree = fields.next().and_then(|field| ObjectId::from_hex(field.as_bytes()).ok());
         match (output.status.code(), tree) {
-            (Some(0), Some(tree)) => Ok(tree.to_owned()),
+            (Some(0), Some(tree)) => Ok(tree),
             (Some(1), Some(_)) => {
                 let LandRequest { branch, base, .. } = self.request.clone();
                 Err(LandError::Conflict { branch, base, paths: fields.map(shown).collect() })
@@ -225,7 +225,7 @@ impl Landing<'_> {
     }
 
     /// Records the merge and returns its commit, which no ref reaches yet.
-    async fn commit(&self, ends: &Ends, tree: &str) -> Result<ObjectId, LandError> {
+    async fn commit(&self, ends: &Ends, tree: ObjectId) -> Result<ObjectId, LandError> {
         let name = self.config("user.name").await?.unwrap_or_else(|| "aotui".to_owned());
         let email = self.config("user.email").await?.unwrap_or_else(|| "aotui@localhost".to_owned());
         let LandRequest { branch, base, message, .. } = &self.request;
@@ -233,8 +233,8 @@ impl Landing<'_> {
             "" => format!("Merge branch '{branch}' into {base}\n"),
             message => format!("{}\n", message.replace('\0', "")),
         };
-        let (first, second) = (ends.base.to_string(), ends.branch.to_string());
-        let mut call = GitCall::write(["commit-tree", tree, "-p", &first, "-p", &second, "-F", "-"]).stdin(message);
+        let [tree, first, second] = [tree, ends.base, ends.branch].map(|id| id.to_string());
+        let mut call = GitCall::write(["commit-tree", &tree, "-p", &first, "-p", &second, "-F", "-"]).stdin(message);
         for who in ["AUTHOR", "COMMITTER"] {
             call = call.env(&format!("GIT_{who}_NAME"), &name).env(&format!("GIT_{who}_EMAIL"), &email);
         }

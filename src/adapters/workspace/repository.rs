@@ -59,9 +59,10 @@ impl Repository {
         if !path.join(".git").exists() && !path.join("HEAD").exists() {
             return Err(wrong(format!("{} is not a git repository; run `git init` there", path.display())));
         }
-        let options = gix::open::Options::default().bail_if_untrusted(true);
-        let open = options
-            .open(path)
+        let open = |checked| gix::open::Options::default().bail_if_untrusted(checked).open(path);
+        // The check of the owner also refuses every worktree whose directory is gone, so it is made here, once.
+        let open = open(true)
+            .and_then(|_| open(false))
             .map_err(|error| wrong(format!("{} cannot be read as a git repository: {error}", path.display())))?;
         Ok(Self { repo: open.to_thread_local(), asked: path.to_owned() })
     }
@@ -223,7 +224,7 @@ fn checkout(
     let git_dir = real(repo.git_dir());
     let branch = branch_of(repo).or_else(|| rebasing(&git_dir));
     let head = repo.head_id().ok().map(|id| id.detach());
-    let unfinished = repo.state().map(in_words);
+    let unfinished = repo.state().as_ref().map(in_words);
     Checkout { path, git_dir, branch, head, unfinished, locked, state, main }
 }
 
@@ -249,7 +250,7 @@ fn state_of(path: &Path, git_dir: &Path) -> CheckoutState {
     if empty { CheckoutState::Gone } else { CheckoutState::Foreign }
 }
 
-fn in_words(state: gix::state::InProgress) -> &'static str {
+fn in_words(state: &gix::state::InProgress) -> &'static str {
     use gix::state::InProgress as P;
     match state {
         P::ApplyMailbox => "applying patches",
