@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
-use super::distrust::{self, Overrides, Setting};
+use super::distrust::{self, Setting};
 use crate::adapters::process::{Call, Output, RunError, inherited_env};
 use crate::slots::{ErrorClass, SlotError};
 
@@ -64,12 +64,13 @@ pub(crate) struct GitCall {
     stdin: Option<Vec<u8>>,
     limit: Duration,
     writes: bool,
+    enters: Option<Place>,
 }
 
 impl GitCall {
     /// Returns a command that only looks: it takes no optional locks and is not repeated.
     pub(crate) fn read<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
-        Self { args: with_plain_diffs(args), env: Vec::new(), stdin: None, limit: LIMIT, writes: false }
+        Self { args: with_plain_diffs(args), env: Vec::new(), stdin: None, limit: LIMIT, writes: false, enters: None }
     }
 
     /// Returns a command that changes the repository: it is repeated while another git holds a lock.
@@ -86,6 +87,12 @@ impl GitCall {
     /// Gives the command something to read.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Says that git will also run itself in another checkout, whose own configuration has to be distrusted too.
+    pub(crate) fn enters(mut self, checkout: Place) -> Self {
+        self.enters = Some(checkout);
         self
     }
 
@@ -172,11 +179,15 @@ impl Git {
 
     /// Returns the names of content filters that the repository defines and that are not run.
     pub(super) async fn filters_off(&self, place: &Place) -> Result<Vec<String>, GitError> {
-        Ok(self.overrides(place).await?.filters_off)
+        Ok(distrust::overrides(&self.configuration(place).await?).filters_off)
     }
 
     async fn once(&self, place: &Place, call: &GitCall) -> Result<Output, GitError> {
-        let overrides = self.overrides(place).await?;
+        let mut listing = self.configuration(place).await?;
+        if let Some(entered) = &call.enters {
+            listing.extend(self.configuration(entered).await?);
+        }
+        let overrides = distrust::overrides(&listing);
         let mut run = self.call(place, &overrides.settings).args(&call.args).limit(call.limit).envs(call.env.clone());
         if !call.writes {
             run = run.envs([("GIT_OPTIONAL_LOCKS", "0")]);
@@ -192,14 +203,14 @@ impl Git {
         Ok(output)
     }
 
-    async fn overrides(&self, place: &Place) -> Result<Overrides, GitError> {
+    /// Lists the configuration that is in force in a place, with the scope of each setting.
+    async fn configuration(&self, place: &Place) -> Result<Vec<u8>, GitError> {
         let list = self.call(place, &distrust::always()).args(["config", "--list", "-z", "--show-scope"]);
         let output = list.run().await?;
         if !output.status.success() || output.cut {
             return Err(failed(&output));
         }
-        let overrides = distrust::overrides(&output.stdout);
-        Ok(overrides)
+        Ok(output.stdout)
     }
 
     fn call(&self, place: &Place, settings: &[Setting]) -> Call {

@@ -69,7 +69,10 @@ impl GitWorkspace {
             self.unlock(&repository, &checkout.path).await?;
         }
         let words = ["worktree", "remove", "--"].map(AsRef::as_ref).into_iter();
-        let remove = GitCall::write(words.chain([checkout.path.as_os_str()])).limit(CHECKOUT_LIMIT);
+        let mut remove = GitCall::write(words.chain([checkout.path.as_os_str()])).limit(CHECKOUT_LIMIT);
+        if checkout.state == CheckoutState::Whole {
+            remove = remove.enters(Place::checkout(&checkout.git_dir, &checkout.path));
+        }
         self.git.text(&repository, &remove).await?;
         Ok(())
     }

@@ -86,6 +86,20 @@ async fn a_fetch_runs_no_transport_program_of_the_repository() {
 }
 
 #[tokio::test]
+async fn the_configuration_of_a_single_worktree_is_not_trusted_either() {
+    let ground = Ground::new();
+    let ready = ground.prepared("T-1").await;
+    let run = format!("echo clean >> {}; cat", ground.at("canary").display());
+    ground.git(&ready.path, &["config", "extensions.worktreeConfig", "true"]);
+    ground.git(&ready.path, &["config", "--worktree", "filter.evil.clean", &run]);
+    fs::write(ground.repo.join(".git/info/attributes"), "* filter=evil\n").unwrap();
+    touch(&ready.path.join("README"));
+    let removal = ground.workspaces().remove(ground.request("T-1")).await.unwrap();
+    assert!(matches!(removal, Removal::Removed { .. }), "{removal:?}");
+    assert_eq!(fired(&ground), "");
+}
+
+#[tokio::test]
 async fn the_canaries_do_sing_where_git_is_run_carelessly() {
     let ground = Ground::with_origin();
     plant_canaries(&ground);

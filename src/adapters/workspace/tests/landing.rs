@@ -158,3 +158,18 @@ async fn a_landing_waits_for_another_process_that_is_landing() {
     drop(lock);
     assert!(matches!(landing.await, Ok(Landed::Merged { .. })));
 }
+
+#[tokio::test]
+async fn a_landing_outlasts_a_lock_of_another_git() {
+    let ground = Ground::new();
+    branch_with(&ground, "T-1", "one", "x\n").await;
+    step_aside(&ground);
+    let lock = ground.repo.join(".git/refs/heads/main.lock");
+    fs::write(&lock, "").unwrap();
+    let landing = ground.land("aotui/T-1");
+    tokio::pin!(landing);
+    let early = tokio::time::timeout(std::time::Duration::from_millis(500), &mut landing).await;
+    assert!(early.is_err(), "it did not wait: {early:?}");
+    fs::remove_file(&lock).unwrap();
+    assert!(matches!(landing.await, Ok(Landed::Merged { .. })));
+}

@@ -40,6 +40,26 @@ async fn twenty_tickets_start_at_once_in_one_repository() {
 }
 
 #[tokio::test]
+async fn tickets_that_start_together_share_a_fetch() {
+    let ground = Ground::with_origin();
+    let (tools, log) = (ground.at("tools"), ground.at("log"));
+    let path = std::env::var("PATH").unwrap();
+    fs::create_dir(&tools).unwrap();
+    let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\nPATH='{path}' exec git \"$@\"\n", log.display());
+    fs::write(tools.join("git"), script).unwrap();
+    fs::set_permissions(tools.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut env = ground.env();
+    env.retain(|(key, _)| key != "PATH");
+    env.push(("PATH".into(), format!("{}:{path}", tools.display()).into()));
+    let (git, fetches, common_dir) = (Git::with_env(env), Fetches::default(), ground.repo.join(".git"));
+    let theirs = ground.commit_at_origin("theirs");
+    join_all((0..6).map(|_| fetches.refresh(&git, &common_dir, "main"))).await;
+    assert_eq!(ground.tip(&ground.repo, "origin/main"), theirs);
+    let count = fs::read_to_string(log).unwrap().lines().filter(|line| *line == "fetch").count();
+    assert_eq!(count, 2, "the first one's, and one for all who asked after it began");
+}
+
+#[tokio::test]
 async fn after_a_restart_the_checkout_is_taken_over_as_it_is() {
     let ground = Ground::new();
     let first = ground.prepared("T-1").await;
