@@ -5,7 +5,7 @@ fn plant_canaries(ground: &Ground) {
     let canary = ground.at("canary");
     let run = |what: &str| format!("echo {what} >> {}; cat", canary.display());
     let hooks = ground.repo.join(".git/hooks");
-    let names = ["post-checkout", "reference-transaction", "post-merge", "pre-merge-commit", "post-index-change"];
+    let names = ["post-checkout", "reference-transaction", "post-merge", "post-index-change", "transport"];
     let places = [hooks, ground.at("evil-hooks")];
     for dir in &places {
         fs::create_dir_all(dir).unwrap();
@@ -30,7 +30,7 @@ fn plant_canaries(ground: &Ground) {
         ("core.askPass", run("askpass")),
         ("credential.helper", format!("!{}", run("helper"))),
         ("remote.origin.uploadpack", run("uploadpack")),
-        ("remote.origin.url", format!("ext::sh -c {}", canary.display())),
+        ("remote.origin.url", format!("ext::{}", evil_hooks.join("transport").display())),
         ("protocol.ext.allow", "always".to_owned()),
         ("gpg.program", run("gpg")),
     ];
