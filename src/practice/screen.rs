@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crossterm::terminal;
 
-use super::wrap::{tail, wrap};
+use super::wrap::{hanging, tail, wrap};
 use crate::domain::agent_report::plain_text;
 
 /// Longest text shown at once, in characters.
@@ -92,7 +92,8 @@ impl Screen {
     /// Prints `text` in whole lines; anything in it that is not plain text is left out.
     pub(super) fn line(&mut self, style: Style, text: &str) {
         self.end_line();
-        let lines = wrap(&plain_text(text, MAX_SHOWN), self.width);
+        let text = plain_text(text, MAX_SHOWN);
+        let lines: Vec<String> = text.split('\n').flat_map(|line| hanging(line, self.width)).collect();
         self.print(style, &lines);
     }
 

@@ -26,6 +26,13 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Breaks one line so that what follows its first row is set in as far as the line is.
+pub(super) fn hanging(line: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(line.len() - line.trim_start_matches(' ').len());
+    let rows = wrap(line.trim_start_matches(' '), width.saturating_sub(indent.len()));
+    rows.into_iter().map(|row| format!("{indent}{row}")).collect()
+}
+
 /// Returns the end of `text` that fits into `width` cells.
 pub(super) fn tail(text: &str, width: usize) -> String {
     let mut used = 0;
@@ -46,6 +53,7 @@ mod tests {
         assert_eq!(wrap("one two three\n\nfour", 8), ["one two", "three", "", "four"]);
         assert_eq!(wrap("abcdefghijk", 8), ["abcdefgh", "ijk"]);
         assert!(wrap("日本語日本語日本語", 8).iter().all(|line| line.width() <= 8));
+        assert_eq!(hanging("  one two three", 10), ["  one two", "  three"]);
         assert_eq!(tail("hello", 3), "llo");
     }
 }
