@@ -3,8 +3,12 @@
 //! Every defect is a [`crate::domain::problem::Problem`] with file, line and column. Never runs anything.
 
 pub mod agents;
+mod bundled;
+pub mod consent;
 mod fields;
+pub mod library;
 pub mod paths;
 pub mod settings;
 pub mod template;
+mod workflow_file;
 mod yaml;

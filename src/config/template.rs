@@ -233,7 +233,7 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
         ("feedback", text(progress.feedback.as_deref())),
         ("agent", text(order.agent.as_ref().map(|agent| agent.as_str()))),
         ("session", Value::from(order.session.to_string())),
-        ("context", context.into_iter().collect()),
+        ("context", Value::from(context)),
     ];
     all.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
     all

@@ -1,7 +1,7 @@
 use super::*;
 
 fn vars(pairs: &[(&str, &str)]) -> Value {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect()
+    Value::from(pairs.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect::<BTreeMap<_, _>>())
 }
 
 fn rendered(source: &str, variables: &Value) -> Result<String, String> {
@@ -23,7 +23,7 @@ fn a_missing_variable_is_an_error_with_line_and_nearest_name() {
 
 #[test]
 fn a_capture_that_was_not_made_yet_can_be_asked_about_but_not_printed() {
-    let values = Value::from_iter([("context", vars(&[("pr_url", "u")]))]);
+    let values = Value::from(BTreeMap::from([("context".to_owned(), vars(&[("pr_url", "u")]))]));
     let source = "{% if context.nope %}no{% endif %}{{ context.nope | default('-') }}{{ context.pr_url }}";
     assert_eq!(rendered(source, &values).unwrap(), "-u");
     let error = rendered("x\n{{ context.nope }}", &values).unwrap_err();

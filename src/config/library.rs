@@ -1,0 +1,254 @@
+//! The library: finds workflows, prompts and scripts by name. Repository before user before bundled.
+//!
+//! A file that a repository brings without consent is never used, and never silently replaced by another of its name.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::bundled;
+use super::consent::{Consent, REPO_DIR, Trust, is_executable};
+use super::fields::meant;
+use super::settings::{Loaded, Settings};
+use super::workflow_file::{self, Surroundings};
+use super::yaml;
+use crate::domain::problem::Problem;
+use crate::domain::workflow::Workflow;
+
+/// Where something of the library comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The repository's `.aotui` directory.
+    Repository,
+    /// The user's directories.
+    User,
+    /// The program itself.
+    Bundled,
+}
+
+/// One workflow of the library.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// The workflow with its warnings, or every defect of its file.
+    pub result: Result<Loaded<Workflow>, Vec<Problem>>,
+}
+
+/// A text of the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Text {
+    /// What the user calls the file.
+    pub(crate) label: String,
+    /// Its content.
+    pub(crate) text: String,
+}
+
+/// Finds workflows, prompts and scripts.
+#[derive(Debug, Clone)]
+pub struct Library {
+    workflow_dir: PathBuf,
+    prompt_dir: PathBuf,
+    script_dir: PathBuf,
+    poll_interval: u64,
+    consent: Consent,
+    path: Vec<PathBuf>,
+}
+
+/// A workflow file that was found but not read further than its name.
+struct Found {
+    name: String,
+    source: Source,
+    label: String,
+    text: Result<String, Problem>,
+}
+
+impl Library {
+    /// Returns the library of these settings; `path` is the user's `PATH`.
+    pub fn new(settings: &Settings, path: &str) -> Self {
+        Self {
+            workflow_dir: settings.workflow_dir.clone(),
+            prompt_dir: settings.prompt_dir.clone(),
+            script_dir: settings.script_dir.clone(),
+            poll_interval: settings.poll_interval,
+            consent: Consent::new(&settings.state_dir),
+            path: std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect(),
+        }
+    }
+
+    /// Returns the workflow called `name` for work on `repo`.
+    pub fn workflow(&self, repo: Option<&Path>, name: &str) -> Result<Workflow, Vec<Problem>> {
+        self.checked(repo, name).map(|loaded| loaded.value)
+    }
+
+    /// Returns the workflow called `name` for work on `repo`, with its warnings.
+    pub fn checked(&self, repo: Option<&Path>, name: &str) -> Result<Loaded<Workflow>, Vec<Problem>> {
+        let all = self.found(repo);
+        let Some(found) = all.iter().find(|found| found.name == name) else {
+            let mut places: Vec<String> =
+                repo.iter().map(|repo| shown(&repo.join(REPO_DIR).join("workflows"))).collect();
+            places.push(shown(&self.workflow_dir));
+            let names: BTreeSet<&str> = all.iter().map(|found| found.name.as_str()).collect();
+            let message = format!("there is no workflow `{name}` in {} or among the bundled ones", places.join(", "));
+            return Err(vec![Problem::in_file(name, message).hint(meant(name, names))]);
+        };
+        self.read(repo, found)
+    }
+
+    /// Returns every workflow for work on `repo`, first those that win. A broken file hides no other.
+    pub fn workflows(&self, repo: Option<&Path>) -> Vec<Listed> {
+        let mut seen: BTreeSet<(Source, String)> = BTreeSet::new();
+        let all = self.found(repo);
+        let listed = all.iter().map(|found| {
+            let result = if seen.insert((found.source, found.name.clone())) {
+                self.read(repo, found)
+            } else {
+                let message = format!("another file beside it is called `{}` too, and is used", found.name);
+                Err(vec![Problem::in_file(&found.label, message).hint("rename one of them")])
+            };
+            Listed { name: found.name.clone(), source: found.source, result }
+        });
+        listed.collect()
+    }
+
+    fn read(&self, repo: Option<&Path>, found: &Found) -> Result<Loaded<Workflow>, Vec<Problem>> {
+        if found.source == Source::Repository {
+            self.allowed(repo).map_err(|problem| vec![problem])?;
+        }
+        let text = found.text.as_ref().map_err(|problem| vec![problem.clone()])?;
+        workflow_file::parse(&found.label, text, &View { library: self, repo })
+    }
+
+    /// Finds every workflow file, in the order in which they win.
+    fn found(&self, repo: Option<&Path>) -> Vec<Found> {
+        let mut all = Vec::new();
+        if let Some(repo) = repo {
+            found_in(&repo.join(REPO_DIR).join("workflows"), Source::Repository, &mut all);
+        }
+        found_in(&self.workflow_dir, Source::User, &mut all);
+        for (file, text) in bundled::WORKFLOWS {
+            let name = workflow_file::name_of(text, stem(file));
+            let (label, text) = (format!("bundled workflows/{file}"), Ok((*text).to_owned()));
+            all.push(Found { name, source: Source::Bundled, label, text });
+        }
+        all
+    }
+
+    /// Refuses where a person has not agreed to what the repository brings.
+    fn allowed(&self, repo: Option<&Path>) -> Result<(), Problem> {
+        let Some(repo) = repo else { return Ok(()) };
+        let why = match self.consent.trust(repo)? {
+            Trust::Nothing | Trust::Given => return Ok(()),
+            Trust::Missing => "the repository brings files that can run programs, and nobody agreed to them yet",
+            Trust::Changed => "the repository's files that can run programs are not those that were agreed to",
+        };
+        let hint = format!("look at them, then run `aotui trust {}`", repo.display());
+        Err(Problem::in_file(shown(&repo.join(REPO_DIR)), why).hint(hint))
+    }
+
+    /// Returns the prompt called `name`; `None` means there is none.
+    pub(crate) fn prompt(&self, repo: Option<&Path>, name: &str) -> Option<Result<Text, Problem>> {
+        match self.file(repo, "prompts", &self.prompt_dir, name) {
+            Some(Ok((path, follow))) => {
+                let label = shown(&path);
+                return Some(yaml::read(&path, &label, follow).map(|text| Text { label, text }));
+            }
+            Some(Err(problem)) => return Some(Err(problem)),
+            None => {}
+        }
+        let (file, text) = bundled::PROMPTS.iter().find(|(file, _)| *file == name)?;
+        Some(Ok(Text { label: format!("bundled prompts/{file}"), text: (*text).to_owned() }))
+    }
+
+    /// Returns the path of the script called `name`; `None` means there is none.
+    pub(crate) fn script(&self, repo: Option<&Path>, name: &str) -> Option<Result<PathBuf, Problem>> {
+        self.file(repo, "scripts", &self.script_dir, name).map(|found| found.map(|(path, _)| path))
+    }
+
+    /// Finds a file of the repository or the user, and whether links may be followed to it.
+    fn file(
+        &self,
+        repo: Option<&Path>,
+        kind: &str,
+        user: &Path,
+        name: &str,
+    ) -> Option<Result<(PathBuf, bool), Problem>> {
+        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        if !plain {
+            return None;
+        }
+        let own = repo.map(|repo| repo.join(REPO_DIR).join(kind).join(name));
+        if let Some(path) = own.filter(|path| path.symlink_metadata().is_ok()) {
+            return Some(self.allowed(repo).map(|()| (path, false)));
+        }
+        let path = user.join(name);
+        path.is_file().then_some(Ok((path, true)))
+    }
+}
+
+/// The library as a workflow for one repository sees it.
+struct View<'a> {
+    library: &'a Library,
+    repo: Option<&'a Path>,
+}
+
+impl Surroundings for View<'_> {
+    fn prompt(&self, name: &str) -> Option<Result<(String, String), Problem>> {
+        let found = self.library.prompt(self.repo, name)?;
+        Some(found.map(|text| (text.label, text.text)))
+    }
+
+    fn prompt_names(&self) -> Vec<String> {
+        let own = self.repo.map(|repo| repo.join(REPO_DIR).join("prompts"));
+        let dirs = own.iter().chain([&self.library.prompt_dir]);
+        let files = dirs.flat_map(|dir| names_in(dir));
+        files.chain(bundled::PROMPTS.iter().map(|(file, _)| (*file).to_owned())).collect()
+    }
+
+    fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {
+        if let Some(script) = self.library.script(self.repo, name) {
+            return Some(script.map(|_| ()));
+        }
+        let is_program = |dir: &PathBuf| dir.join(name).is_file() && is_executable(&dir.join(name));
+        self.library.path.iter().any(is_program).then_some(Ok(()))
+    }
+
+    fn poll_interval(&self) -> u64 {
+        self.library.poll_interval
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn stem(file: &str) -> &str {
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}
+
+/// Returns the names of the files in a directory in order; none where there is no such directory.
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn found_in(dir: &Path, source: Source, all: &mut Vec<Found>) {
+    for file in names_in(dir) {
+        if file.starts_with('.') || !(file.ends_with(".yaml") || file.ends_with(".yml")) {
+            continue;
+        }
+        let path = dir.join(&file);
+        let label = shown(&path);
+        let text = yaml::read(&path, &label, source != Source::Repository);
+        let name =
+            text.as_ref().map_or_else(|_| stem(&file).to_owned(), |text| workflow_file::name_of(text, stem(&file)));
+        all.push(Found { name, source, label, text });
+    }
+}
+
+#[cfg(test)]
+#[path = "library_tests.rs"]
+mod tests;

@@ -1,0 +1,121 @@
+use std::fs;
+
+use super::super::paths::Places;
+use super::*;
+
+struct Home {
+    dir: tempfile::TempDir,
+    settings: Settings,
+}
+
+impl Home {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap().to_owned();
+        let env = |name: &str| (name == "AOTUI_HOME").then(|| home.clone());
+        let places = Places::find(None, dir.path(), env).unwrap();
+        let settings = Settings::defaults(&places, Path::new("/bin/aotui"));
+        Self { dir, settings }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn library(&self) -> Library {
+        Library::new(&self.settings, "/nonexistent")
+    }
+
+    fn repo(&self) -> PathBuf {
+        self.dir.path().join("repo")
+    }
+}
+
+fn workflow(name: &str, description: &str) -> String {
+    format!("name: {name}\ndescription: {description}\nphases: [{{id: done, type: terminal}}]\n")
+}
+
+fn shown_all(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("{problem}\n")).collect()
+}
+
+#[test]
+fn every_bundled_workflow_loads_without_a_word() {
+    let home = Home::new();
+    let listed = home.library().workflows(None);
+    assert_eq!(listed.len(), bundled::WORKFLOWS.len());
+    for listed in listed {
+        let loaded = listed.result.unwrap_or_else(|problems| panic!("{}", shown_all(&problems)));
+        assert!(loaded.warnings.is_empty(), "{}", shown_all(&loaded.warnings));
+        assert_eq!(loaded.value.name.as_str(), listed.name);
+    }
+}
+
+#[test]
+fn the_repository_wins_over_the_user_and_the_user_over_the_bundle() {
+    let home = Home::new();
+    home.write("workflows/mine.yml", &workflow("minimal", "of the user"));
+    assert_eq!(home.library().workflow(None, "minimal").unwrap().description, "of the user");
+    home.write("repo/.aotui/workflows/x.yaml", &workflow("minimal", "of the repository"));
+    Consent::new(&home.settings.state_dir).give(&home.repo()).unwrap();
+    assert_eq!(home.library().workflow(Some(&home.repo()), "minimal").unwrap().description, "of the repository");
+    assert_eq!(home.library().workflow(None, "minimal").unwrap().description, "of the user");
+}
+
+#[test]
+fn a_repository_s_files_are_not_used_before_consent_nor_after_a_change() {
+    let home = Home::new();
+    home.write("repo/.aotui/workflows/x.yaml", &workflow("minimal", "evil"));
+    home.write("repo/.aotui/prompts/p.md", "evil");
+    home.write("repo/.aotui/scripts/s.sh", "evil");
+    home.write("prompts/p.md", "good");
+    let (library, repo) = (home.library(), home.repo());
+    let problems = shown_all(&library.workflow(Some(&repo), "minimal").unwrap_err());
+    assert!(problems.contains(&format!("run `aotui trust {}`", repo.display())), "{problems}");
+    assert!(library.prompt(Some(&repo), "p.md").unwrap().is_err());
+    assert!(library.script(Some(&repo), "s.sh").unwrap().is_err());
+    assert_eq!(library.prompt(None, "p.md").unwrap().unwrap().text, "good");
+    Consent::new(&home.settings.state_dir).give(&repo).unwrap();
+    assert_eq!(library.prompt(Some(&repo), "p.md").unwrap().unwrap().text, "evil");
+    home.write("repo/.aotui/scripts/s.sh", "worse");
+    let problem = library.script(Some(&repo), "s.sh").unwrap().unwrap_err().to_string();
+    assert!(problem.contains("not those that were agreed to"), "{problem}");
+}
+
+#[test]
+fn an_unknown_name_says_where_it_was_looked_for_and_what_is_near() {
+    let home = Home::new();
+    let problems = shown_all(&home.library().workflow(Some(&home.repo()), "minmal").unwrap_err());
+    for expected in ["no workflow `minmal`", "repo/.aotui/workflows", "/workflows or among", "did you mean `minimal`?"]
+    {
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+#[test]
+fn a_broken_file_hides_no_other_and_is_not_replaced_by_one_of_its_name() {
+    let home = Home::new();
+    home.write("workflows/minimal.yaml", "name: minimal\nphases: [\n");
+    home.write("workflows/good.yaml", &workflow("good", ""));
+    home.write("workflows/good2.yaml", &workflow("good", ""));
+    home.write("workflows/notes.txt", "no workflow");
+    let library = home.library();
+    assert!(library.workflow(None, "good").is_ok());
+    let problem = shown_all(&library.workflow(None, "minimal").unwrap_err());
+    assert!(problem.contains("workflows/minimal.yaml:2:9"), "{problem}");
+    let listed = library.workflows(None);
+    let names: Vec<_> = listed.iter().map(|listed| (listed.name.as_str(), listed.result.is_ok())).collect();
+    assert_eq!(&names[..4], [("good", true), ("good", false), ("minimal", false), ("minimal", true)]);
+}
+
+#[test]
+fn names_cannot_leave_the_directories() {
+    let home = Home::new();
+    home.write("secret.md", "secret");
+    for name in ["../secret.md", "/etc/passwd", "..", "", ".hidden"] {
+        assert!(home.library().prompt(Some(&home.repo()), name).is_none(), "{name}");
+        assert!(home.library().script(Some(&home.repo()), name).is_none(), "{name}");
+    }
+}

@@ -1,0 +1,216 @@
+use super::*;
+use crate::domain::workflow::{Asks, Capture, PhaseKind, Prompt, Run};
+
+/// A library with one prompt and one script.
+struct Shelf;
+
+impl Surroundings for Shelf {
+    fn prompt(&self, name: &str) -> Option<Result<(String, String), Problem>> {
+        let text = match name {
+            "good.md" => {
+                "# {{ title }}\n{{ acceptance_criteria_list }}\n{% if context.review %}{{ context.review }}{% endif %}"
+            }
+            "typo.md" => "# {{ title }}\n\n{{ descripton }}\n",
+            "broken.md" => "a\nb\n{% if title %}",
+            _ => return None,
+        };
+        Some(Ok((format!("prompts/{name}"), text.to_owned())))
+    }
+
+    fn prompt_names(&self) -> Vec<String> {
+        vec!["good.md".to_owned(), "typo.md".to_owned()]
+    }
+
+    fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {
+        ["check.sh", "true"].contains(&name).then_some(Ok(()))
+    }
+
+    fn poll_interval(&self) -> u64 {
+        7
+    }
+}
+
+fn load(text: &str) -> Result<Loaded<Workflow>, String> {
+    parse("w.yaml", text, &Shelf).map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect())
+}
+
+/// A workflow of the given phases and an end.
+fn with(phases: &str) -> String {
+    format!("name: w\nphases:\n{phases}  - {{id: done, type: terminal}}\n")
+}
+
+fn refused(phases: &str) -> String {
+    match load(&with(phases)) {
+        Err(problems) => problems,
+        Ok(loaded) => panic!("accepted: {loaded:?}"),
+    }
+}
+
+#[test]
+fn every_type_of_phase_is_read_with_its_defaults() {
+    let loaded = load(&with(
+        "  - {id: a, type: agent, promptTemplate: good.md, onSuccess: b, onFailure: a, maxRetries: 2, model: big, maxTurns: 5}\n\
+         \x20 - {id: b, type: script, run: 'make test', onSuccess: c, retry: {attempts: 3, backoffSeconds: 60}}\n\
+         \x20 - {id: c, type: poll, command: check.sh, args: ['{{ repo }}', 7], onSuccess: d, maxVisits: 4, capture: {review: stdout, n: 'echo 1'}}\n\
+         \x20 - {id: d, type: approval, asks: merge, message: 'Land {{ title }}?', onSuccess: e}\n\
+         \x20 - {id: e, type: script, builtin: land, onSuccess: done, onFailure: bad}\n\
+         \x20 - {id: bad, type: terminal, notify: true}\n",
+    ))
+    .unwrap();
+    assert_eq!(loaded.warnings, []);
+    let phases = loaded.value.phases;
+    assert_eq!((phases[0].retry.attempts, phases[0].timeout_seconds, phases[0].max_visits), (3, Some(3600), 10));
+    let PhaseKind::Agent { prompt, model, max_turns, .. } = &phases[0].kind else { panic!() };
+    assert_eq!(*prompt, Prompt::Template { name: "good.md".to_owned() });
+    assert_eq!((model.as_deref(), *max_turns), (Some("big"), Some(5)));
+    assert_eq!((phases[1].retry.attempts, phases[1].retry.backoff_seconds, phases[1].timeout_seconds), (3, 60, None));
+    let PhaseKind::Poll { run: Run::Command { args, .. }, interval_seconds } = &phases[2].kind else { panic!() };
+    assert_eq!((args.as_slice(), *interval_seconds), (["{{ repo }}".to_owned(), "7".to_owned()].as_slice(), 7));
+    assert_eq!((phases[2].timeout_seconds, phases[2].max_visits), (Some(86_400), 4));
+    assert_eq!(phases[2].capture["review"], Capture::Stdout);
+    assert!(matches!(&phases[3].kind, PhaseKind::Approval(approval) if approval.asks == Asks::Merge));
+    assert!(matches!(phases[5].kind, PhaseKind::Terminal { needs_attention: true }));
+}
+
+#[test]
+fn a_workflow_in_the_other_system_s_words_loads_unchanged() {
+    let text = "name: standard\ndescription: Full loop\ntags: [default]\nphases:\n\
+        \x20 - id: setup\n    type: script\n    command: check.sh\n    args: [\"{{ repo }}\", \"{{branch}}\", \"{{ worktree }}\"]\n\
+        \x20   capture: {worktree: stdout}\n    onSuccess: implement\n    onFailure: abort\n\
+        \x20 - id: implement\n    type: agent\n    promptTemplate: good.md\n    maxRetries: 1\n    onSuccess: self_review\n    onFailure: escalate\n\
+        \x20 - id: self_review\n    type: agent\n    promptTemplate: good.md\n    allowedTools: [Read, Glob, Grep, Bash]\n    maxTurns: 20\n\
+        \x20   capture: {self_review_feedback: stdout}\n    onSuccess: create_pr\n    onFailure: implement\n\
+        \x20 - id: create_pr\n    type: agent\n    agent: null\n    promptTemplate: good.md\n    onSuccess: await_review\n    onFailure: escalate\n\
+        \x20   capture:\n      pr_url: gh pr view --json url -q .url\n      pr_number: gh pr view --json number -q .number\n\
+        \x20 - id: await_review\n    type: poll\n    command: check.sh\n    args: [\"{{ repo }}\", \"{{ pr_number }}\"]\n    intervalSeconds: 60\n\
+        \x20   timeoutSeconds: 86400\n    onSuccess: complete\n    onFailure: escalate\n\
+        \x20 - {id: complete, type: terminal}\n  - {id: escalate, type: terminal, notify: true}\n  - {id: abort, type: terminal, notify: true}\n";
+    let loaded = load(text).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!((loaded.value.phases.len(), loaded.warnings.len()), (8, 0));
+    assert_eq!(loaded.value.digest.len(), 16);
+}
+
+#[test]
+fn an_unknown_key_is_an_error_with_the_nearest_key() {
+    let problems = refused("  - {id: a, type: script, run: x, onSucess: done}\n");
+    assert!(
+        problems.contains("w.yaml:3:35: unknown key `onSucess` in phase `a` (did you mean `onSuccess`?)"),
+        "{problems}"
+    );
+    assert!(load("name: w\nphase: []\nphases: [{id: done, type: terminal}]\n").unwrap_err().contains("w.yaml:2:1"));
+}
+
+#[test]
+fn an_edge_that_leads_nowhere_names_the_nearest_phase() {
+    let problems = refused("  - {id: build, type: script, run: x, onSuccess: dnoe}\n");
+    assert!(
+        problems.contains("w.yaml:3:50: `onSuccess` leads to `dnoe`, which is no phase (did you mean `done`?)"),
+        "{problems}"
+    );
+}
+
+#[test]
+fn all_defects_of_a_file_are_told_at_once_in_its_order() {
+    let problems = refused(
+        "  - {id: a, type: scrpt, command: x}\n\
+         \x20 - {id: b, type: agent, command: x, onSuccess: nope}\n\
+         \x20 - {id: b, type: poll, run: x, builtin: land, intervalSeconds: 0}\n\
+         \x20 - {id: d, type: script, builtin: lnad, asks: review}\n\
+         \x20 - {id: '../e', type: agent, prompt: x, promptTemplate: good.md, maxTurns: many}\n\
+         \x20 - {type: approval, asks: merg}\n\
+         \x20 - {id: g, type: terminal, onSuccess: a, timeoutSeconds: 5}\n\
+         \x20 - just text\n\
+         \x20 - {id: i, type: agent, promptTemplate: god.md, retry: {attempts: 0}, maxRetries: 1}\n\
+         \x20 - {id: j, type: script, run: x, capture: {'a b': stdout, c: [x]}, maxVisits: -3}\n",
+    );
+    for expected in [
+        "w.yaml:3:19: phase `a` has the unknown type `scrpt` (did you mean `script`?)",
+        "`command` means nothing in phase `b`, which is of type agent",
+        "phase `b` has no prompt",
+        "`onSuccess` leads to `nope`",
+        "w.yaml:5:10: there are two phases called `b`, the first in line 4",
+        "phase `b` has more than one thing to run",
+        "`intervalSeconds` of phase `b` should be from 1 to",
+        "there is no builtin `lnad` (did you mean `land`?)",
+        "`asks` means nothing in phase `d`",
+        "phase id `../e` is not valid",
+        "phase `../e` has two prompts",
+        "`maxTurns` of phase `../e` should be a number, not a text",
+        "phase 6 has no `id`",
+        "an approval cannot ask for `merg` (did you mean `merge`?)",
+        "`onSuccess` means nothing in phase `g`, which ends the ticket",
+        "`timeoutSeconds` means nothing in phase `g`",
+        "phase 8 should be a map of keys and values, not a text",
+        "there is no prompt file `god.md` (did you mean `good.md`?)",
+        "`attempts` of `retry` of phase `i` should be from 1 to 100",
+        "phase `i` has both `retry` and `maxRetries`",
+        "`a b` is not usable as the key of a capture",
+        "capture `c` should be `stdout` or a shell command, not a list",
+        "`maxVisits` of phase `j` should be from 1 to 1000",
+    ] {
+        assert!(problems.contains(expected), "missing {expected:?} in\n{problems}");
+    }
+    let lines: Vec<u32> =
+        problems.lines().map(|line| line.split(':').nth(1).and_then(|line| line.parse().ok()).unwrap()).collect();
+    assert!(lines.is_sorted(), "{problems}");
+}
+
+#[test]
+fn names_and_phases_have_to_be_there() {
+    assert!(load("").unwrap_err().contains("should be a map"));
+    assert!(load("phases: [{id: a, type: terminal}]\n").unwrap_err().contains("the workflow has no `name`"));
+    assert!(load("name: w\n").unwrap_err().contains("the workflow has no `phases`"));
+    assert!(load("name: w\nphases: []\n").unwrap_err().contains("w.yaml:2:9: `phases` should be a list with at least"));
+    assert!(load("name: a/b\nphases: [{id: a, type: terminal}]\n").unwrap_err().contains("w.yaml:1:7: workflow name"));
+}
+
+#[test]
+fn phases_nobody_reaches_are_warned_about_and_a_graph_without_an_end_is_refused() {
+    let loaded =
+        load(&with("  - {id: a, type: script, run: x, onSuccess: done}\n  - {id: lost, type: script, run: x}\n"))
+            .unwrap();
+    assert_eq!(loaded.warnings.len(), 1);
+    assert!(loaded.warnings[0].to_string().starts_with("w.yaml:4:10: no edge leads to phase `lost`"));
+    let problems =
+        refused("  - {id: a, type: script, run: x, onSuccess: b}\n  - {id: b, type: script, run: x, onSuccess: a}\n");
+    assert!(problems.contains("no ticket can ever complete"), "{problems}");
+    assert!(load("name: w\nphases: [{id: a, type: approval}]\n").is_ok(), "an approval without edges ends complete");
+}
+
+#[test]
+fn a_template_tag_in_shell_text_is_refused_at_its_line() {
+    let problems = refused("  - id: a\n    type: script\n    run: |\n      set -x\n      echo {{ title }}\n");
+    assert!(problems.starts_with("w.yaml:7:"), "{problems}");
+    assert!(problems.contains("$AOTUI_TITLE"), "{problems}");
+}
+
+#[test]
+fn unknown_variables_are_found_where_they_are_written() {
+    let problems = refused(
+        "  - {id: a, type: script, command: check.sh, args: [x, '{{ brnch }}'], capture: {pr_url: stdout}, onSuccess: b}\n\
+         \x20 - id: b\n    type: agent\n    onSuccess: c\n    prompt: |\n      Hello\n        {{ titel }} {{ pr_url }} {{ context.pr_url }}\n\
+         \x20 - {id: c, type: agent, promptTemplate: typo.md, onSuccess: d}\n\
+         \x20 - {id: d, type: approval, message: '{{ context.pr_ulr }}', onSuccess: e}\n\
+         \x20 - {id: e, type: agent, promptTemplate: broken.md}\n",
+    );
+    for expected in [
+        "w.yaml:3:60: unknown variable `brnch` (did you mean `branch`?)",
+        "w.yaml:9:12: unknown variable `titel` (did you mean `title`?)",
+        "prompts/typo.md:3:4: unknown variable `descripton` (did you mean `description`?)",
+        "unknown variable `context.pr_ulr` (did you mean `context.pr_url`?)",
+        "prompts/broken.md:3:1: syntax error",
+    ] {
+        assert!(problems.contains(expected), "missing {expected:?} in\n{problems}");
+    }
+}
+
+#[test]
+fn a_program_nobody_has_is_a_warning_because_it_may_come_later() {
+    let loaded = load(&with("  - {id: a, type: script, command: no-such-thing, onSuccess: done}\n")).unwrap();
+    assert!(
+        loaded.warnings[0].to_string().starts_with("w.yaml:3:36: `no-such-thing` is neither"),
+        "{:?}",
+        loaded.warnings
+    );
+    assert!(load(&with("  - {id: a, type: script, command: ./x.sh, onSuccess: done}\n")).unwrap().warnings.is_empty());
+}
