@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::pane::{PaneState, Shared};
 use super::replay::{SizeChange, clean_start, size_changes};
 use crate::holder::client::{Client, Hint, Sender};
-use crate::holder::files::SessionDir;
+use crate::holder::files::{SessionDir, now};
 
 /// How much of an old recording is shown, in bytes: its end.
 const REPLAYED: u64 = 1024 * 1024;
@@ -26,13 +26,22 @@ const RESIZE_PAUSE: Duration = Duration::from_millis(50);
 /// How often a session that cannot be reached is looked at again.
 const RETRY: Duration = Duration::from_millis(20);
 const RETRY_LIMIT: Duration = Duration::from_millis(500);
+/// How long a session is so young that a viewer who comes is its first.
+const YOUNG_MILLIS: u64 = 2000;
 
 type Typed = mpsc::UnboundedReceiver<Vec<u8>>;
 type Sizes = watch::Receiver<Option<(u16, u16)>>;
 
 /// Keeps the screen of a pane up to date until the session is over.
 pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Typed, mut sizes: Sizes) {
-    let mut replay = Replay { shared: Arc::clone(&shared), dir, file: None, offset: 0, changes: VecDeque::new() };
+    let mut replay = Replay {
+        shared: Arc::clone(&shared),
+        dir,
+        file: None,
+        offset: 0,
+        changes: VecDeque::new(),
+        answers_from: u64::MAX,
+    };
     let mut pause = RETRY;
     loop {
         // Asked first: a holder leaves its record before its lock.
@@ -57,6 +66,7 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
 /// Follows a running session until its holder says that it ended, or is gone.
 async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mut Sizes) -> io::Result<()> {
     let Client { cols, rows, total, mut hints, mut sender } = client;
+    replay.answers_from = if replay.is_young() { 0 } else { total };
     replay.catch_up().await;
     replay.note_size(SizeChange { at: total, cols, rows });
     let shared = Arc::clone(&replay.shared);
@@ -120,6 +130,8 @@ struct Replay {
     offset: u64,
     /// Sizes to come, in order.
     changes: VecDeque<SizeChange>,
+    /// From which byte on the program's questions are still to be answered.
+    answers_from: u64,
 }
 
 impl Replay {
@@ -164,6 +176,12 @@ impl Replay {
         Ok(file)
     }
 
+    /// Returns whether the session started just now, so that nobody answered its first questions yet.
+    fn is_young(&self) -> bool {
+        let started_at = self.dir.holder().ok().flatten().map(|record| record.started_at);
+        started_at.is_some_and(|at| now().millis_since(at) < YOUNG_MILLIS)
+    }
+
     /// Feeds bytes, and the sizes that lie between them.
     fn feed(&mut self, mut bytes: &[u8]) {
         loop {
@@ -175,10 +193,18 @@ impl Replay {
             if bytes.is_empty() {
                 return;
             }
-            let room = self.changes.front().map_or(u64::MAX, |change| change.at - self.offset);
-            let cut = usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len());
-            let (now, later) = bytes.split_at(cut);
-            self.shared.screen().process(now);
+            let change = self.changes.front().map_or(u64::MAX, |change| change.at);
+            let next = [change, self.answers_from].into_iter().filter(|at| *at > self.offset).min();
+            let room = next.map_or(u64::MAX, |at| at - self.offset);
+            let (now, later) = bytes.split_at(usize::try_from(room).unwrap_or(usize::MAX).min(bytes.len()));
+            let answers = {
+                let mut screen = self.shared.screen();
+                screen.process(now);
+                screen.take_answers()
+            };
+            if !answers.is_empty() && self.offset >= self.answers_from && self.shared.is_answering() {
+                self.shared.queue(answers);
+            }
             self.offset += now.len() as u64;
             bytes = later;
         }

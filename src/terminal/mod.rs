@@ -8,6 +8,7 @@ mod follow;
 mod keys;
 mod mouse;
 mod pane;
+mod queries;
 mod replay;
 mod screen;
 

@@ -31,7 +31,6 @@ pub enum PaneState {
 /// A view of one session. Dropping it leaves the session as it is.
 pub struct Pane {
     shared: Arc<Shared>,
-    input: mpsc::UnboundedSender<Vec<u8>>,
     size: watch::Sender<Option<(u16, u16)>>,
     task: AbortHandle,
 }
@@ -42,6 +41,8 @@ pub(super) struct Shared {
     state: Mutex<PaneState>,
     dirty: AtomicBool,
     pub(super) queued: AtomicUsize,
+    answering: AtomicBool,
+    input: mpsc::UnboundedSender<Vec<u8>>,
     notify: Arc<Notify>,
 }
 
@@ -50,10 +51,23 @@ impl Shared {
         self.screen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues bytes for the program; returns `false` if there is no room.
+    pub(super) fn queue(&self, bytes: Vec<u8>) -> bool {
+        let length = bytes.len();
+        let reserve = |queued: usize| queued.checked_add(length).filter(|sum| *sum <= MAX_QUEUED);
+        let reserved = self.queued.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve);
+        reserved.is_ok() && self.input.send(bytes).is_ok()
+    }
+
     /// Says that there is something new to draw.
     pub(super) fn changed(&self) {
         self.dirty.store(true, Ordering::Release);
         self.notify.notify_one();
+    }
+
+    /// Returns whether this view answers what the program asks.
+    pub(super) fn is_answering(&self) -> bool {
+        self.answering.load(Ordering::Acquire)
     }
 
     pub(super) fn set_state(&self, state: PaneState) {
@@ -66,18 +80,26 @@ impl Pane {
     /// Opens a view of the session in `session_dir`, running, ended or not started yet. `notify` is told whenever
     /// there is something new to draw. Must be called within a tokio runtime.
     pub fn open(session_dir: impl Into<PathBuf>, notify: Arc<Notify>) -> Self {
+        let (input, typed) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             screen: Mutex::new(Screen::new(80, 24)),
             state: Mutex::new(PaneState::Waiting),
             dirty: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
+            answering: AtomicBool::new(false),
+            input,
             notify,
         });
-        let (input, typed) = mpsc::unbounded_channel();
         let (size, sizes) = watch::channel(None);
         let dir = SessionDir::new(session_dir);
         let task = tokio::spawn(follow(dir, Arc::clone(&shared), typed, sizes)).abort_handle();
-        Self { shared, input, size, task }
+        Self { shared, size, task }
+    }
+
+    /// Lets this view answer what the program asks its terminal. Of all views of a session one should do so, from the
+    /// session's start: a program without answers is slow to start, one with two is confused.
+    pub fn answer_queries(&self) {
+        self.shared.answering.store(true, Ordering::Release);
     }
 
     /// Looks at the screen; nothing is fed to it meanwhile, so be quick.
@@ -105,11 +127,7 @@ impl Pane {
     /// Types bytes into the program, without waiting. Returns `false` if they were refused: the session is over, or
     /// too much waits for the program already.
     pub fn input(&self, bytes: impl Into<Vec<u8>>) -> bool {
-        let bytes = bytes.into();
-        let length = bytes.len();
-        let reserve = |queued: usize| queued.checked_add(length).filter(|sum| *sum <= MAX_QUEUED);
-        let reserved = self.shared.queued.fetch_update(Ordering::AcqRel, Ordering::Acquire, reserve);
-        reserved.is_ok() && self.input.send(bytes).is_ok()
+        self.shared.queue(bytes.into())
     }
 
     /// Gives the session's terminal a new size, soon; the last of many sizes in a row counts. Has no effect on a

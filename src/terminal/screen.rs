@@ -9,6 +9,7 @@ use ratatui::layout::{Position, Rect};
 use vt100::{Callbacks, Parser};
 
 use super::cells;
+use super::queries::Answers;
 
 /// Lines kept after they scrolled off the screen.
 const SCROLLBACK: usize = 1000;
@@ -63,6 +64,7 @@ pub struct Screen {
 struct Notes {
     title: String,
     bells: u64,
+    answers: Answers,
 }
 
 impl Callbacks for Notes {
@@ -73,6 +75,17 @@ impl Callbacks for Notes {
 
     fn audible_bell(&mut self, _: &mut vt100::Screen) {
         self.bells = self.bells.saturating_add(1);
+    }
+
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        first: Option<u8>,
+        second: Option<u8>,
+        params: &[&[u16]],
+        c: char,
+    ) {
+        self.answers.note(screen, (first, second), params, c);
     }
 }
 
@@ -92,6 +105,11 @@ impl Screen {
         if self.size() != (side(cols).get(), side(rows).get()) {
             self.guarded(|parser| parser.set_size(side(rows), side(cols)));
         }
+    }
+
+    /// Takes the answers to what the program asked its terminal since this was called last.
+    pub fn take_answers(&mut self) -> Vec<u8> {
+        self.parser.callbacks_mut().answers.take()
     }
 
     /// Returns columns and rows.

@@ -90,6 +90,20 @@ fn modes_of_the_program_are_known() {
     assert_eq!(screen.cursor(), None);
 }
 
+#[test]
+fn a_broken_emulator_leaves_an_empty_screen_of_the_same_size() {
+    let mut screen = screen(12, 3, "text");
+    assert!(!emulating());
+    screen.guarded(|_| {
+        assert!(!emulating(), "a panic, as the emulator might");
+    });
+    assert_eq!((screen.panics(), screen.size()), (1, (12, 3)));
+    assert_eq!(screen.contents(), ["", "", ""]);
+    assert!(!emulating());
+    screen.process(b"again");
+    assert_eq!(screen.contents()[0], "again");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

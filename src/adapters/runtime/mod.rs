@@ -38,6 +38,9 @@ const STARTS_AT_ONCE: usize = 8;
 /// Longest message taken from a holder that could not start, in bytes.
 const MAX_COMPLAINT: u64 = 4096;
 
+/// What a holder gets of our environment: enough to find its socket and a home.
+const HOLDER_ENV: [&str; 3] = ["XDG_RUNTIME_DIR", "HOME", "PATH"];
+
 /// Runs sessions in holder processes.
 pub struct HolderRuntime {
     sessions_dir: PathBuf,
@@ -90,9 +93,13 @@ impl HolderRuntime {
     /// Starts a holder and waits for its word; returns its complaint if it could not start the session.
     async fn spawn(&self, dir: &SessionDir) -> io::Result<Option<String>> {
         let (program, arguments) = self.holder_command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        // Any process of the user can read a holder's environment, so secrets of ours do not go there.
+        let kept = HOLDER_ENV.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut holder = Command::new(program)
             .args(arguments)
             .arg(std::path::absolute(dir.path())?)
+            .env_clear()
+            .envs(kept)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
