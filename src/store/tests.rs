@@ -1,1 +1,243 @@
+//! Stories of state directories: written, cut off, damaged, edited.
 
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Layout, Loaded, Store, StoreError, Touched, read};
+use crate::domain::command::{Command, TicketAction};
+use crate::domain::event::Recorded;
+use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
+use crate::domain::ids::{PlanId, TicketId, TicketKey};
+use crate::domain::plan::Plan;
+use crate::domain::ticket::Brief;
+use crate::domain::time::Timestamp;
+
+fn plan(id: &str) -> Plan {
+    Plan {
+        id: PlanId::new(id).unwrap(),
+        name: id.into(),
+        repo: Some("/repo".into()),
+        workflow: None,
+        agent: None,
+        base: None,
+        worktree_root: None,
+        created_at: None,
+        paused: false,
+        tickets: Vec::new(),
+    }
+}
+
+fn key(ticket: &str) -> TicketKey {
+    TicketKey::new(PlanId::new("p").unwrap(), TicketId::new(ticket).unwrap())
+}
+
+fn brief(ticket: &str) -> Brief {
+    Brief {
+        key: key(ticket),
+        title: format!("Ticket {ticket}"),
+        description: String::new(),
+        acceptance_criteria: Vec::new(),
+        link: None,
+        repo: None,
+        workflow: None,
+        agent: None,
+        branch: None,
+        worktree: None,
+    }
+}
+
+fn put(ticket: &str) -> Command {
+    Command::PutTicket { brief: brief(ticket), order: 0, blocked_by: Vec::new() }
+}
+
+fn pause(ticket: &str) -> Command {
+    Command::Ticket { key: key(ticket), action: TicketAction::Pause }
+}
+
+/// Carries out commands as the engine does, with or without snapshots.
+fn carry_out(store: &mut Store, fleet: &mut Fleet, commands: Vec<Command>, snapshots: bool) -> Vec<Recorded> {
+    fleet.policy = Policy { dispatch: false, ..Policy::default() };
+    let mut all = Vec::new();
+    let mut touched = Touched::default();
+    for command in commands {
+        let mut out = Outbox::default();
+        fleet.step(Timestamp(1_000), Input::Command(command), &mut out);
+        assert_eq!(out.rejection, None);
+        touched.add(&out.events);
+        store.journal.append(std::slice::from_ref(&out.events)).unwrap();
+        all.extend(out.events);
+    }
+    if snapshots {
+        store.snapshot_now(&Arc::new(fleet.clone()), touched);
+    }
+    all
+}
+
+fn open(state: &Path) -> (Store, Loaded) {
+    Store::open(state).unwrap()
+}
+
+/// A state with a plan and two tickets, on disk in every form.
+fn two_tickets(state: &Path) -> Fleet {
+    let (mut store, loaded) = open(state);
+    let mut fleet = loaded.fleet;
+    carry_out(&mut store, &mut fleet, vec![Command::PutPlan { plan: plan("p") }, put("A"), put("B")], true);
+    fleet
+}
+
+fn same_tickets(loaded: &Loaded, fleet: &Fleet) {
+    assert_eq!(
+        (&loaded.fleet.tickets, &loaded.fleet.plans, loaded.fleet.seq),
+        (&fleet.tickets, &fleet.plans, fleet.seq)
+    );
+}
+
+#[test]
+fn what_was_written_is_there_again_with_and_without_snapshots() {
+    for snapshots in [true, false] {
+        let state = tempfile::tempdir().unwrap();
+        let mut fleet = two_tickets(state.path());
+        let (mut store, _) = open(state.path());
+        carry_out(&mut store, &mut fleet, vec![pause("A")], snapshots);
+        drop(store);
+        let (_, loaded) = open(state.path());
+        same_tickets(&loaded, &fleet);
+        assert!(loaded.fleet.ticket(&key("A")).unwrap().progress.paused);
+        assert_eq!(loaded.problems, []);
+    }
+}
+
+#[test]
+fn the_second_engine_is_told_who_works_there() {
+    let state = tempfile::tempdir().unwrap();
+    let (_first, _) = open(state.path());
+    let Err(StoreError::Locked { holder, .. }) = Store::open(state.path()) else { panic!("opened twice") };
+    assert_eq!(holder.pid, Some(std::process::id()));
+    assert!(super::holder(&Layout::new(state.path())).is_some());
+}
+
+#[test]
+fn a_journal_cut_anywhere_keeps_every_whole_record_and_goes_on() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let layout = Layout::new(state.path());
+    let journal = fs::read(layout.journal()).unwrap();
+    let whole = journal.iter().filter(|byte| **byte == b'\n').count();
+    fs::remove_dir_all(layout.plans()).unwrap();
+    fs::remove_file(layout.checkpoint()).unwrap();
+    for cut in 0..journal.len() {
+        fs::create_dir_all(layout.plans()).unwrap();
+        fs::write(layout.journal(), &journal[..cut]).unwrap();
+        let kept = journal[..cut].iter().filter(|byte| **byte == b'\n').count();
+        assert!(kept < whole);
+        let (mut store, loaded) = open(state.path());
+        assert_eq!(loaded.fleet.plans.len() + loaded.fleet.tickets.len(), kept, "cut at {cut}");
+        let mut fleet = loaded.fleet;
+        carry_out(&mut store, &mut fleet, vec![Command::PutPlan { plan: plan("q") }], false);
+        drop(store);
+        assert!(open(state.path()).1.fleet.plans.contains_key(&PlanId::new("q").unwrap()));
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_the_journal_costs_one_record_and_is_reported() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let layout = Layout::new(state.path());
+    fs::remove_file(layout.checkpoint()).unwrap();
+    fs::remove_dir_all(layout.plans()).unwrap();
+    let mut journal = fs::read(layout.journal()).unwrap();
+    let second = journal.iter().position(|byte| *byte == b'\n').unwrap() + 30;
+    journal[second] ^= 1;
+    fs::write(layout.journal(), journal).unwrap();
+    let loaded = read(state.path()).unwrap();
+    assert_eq!(loaded.problems.len(), 1);
+    assert!(loaded.problems[0].to_string().contains("journal.jsonl:2:1: a damaged record"), "{}", loaded.problems[0]);
+    assert!(loaded.fleet.ticket(&key("B")).is_some());
+}
+
+#[test]
+fn a_damaged_ticket_file_is_named_by_line_and_restored_from_the_journal() {
+    let state = tempfile::tempdir().unwrap();
+    let fleet = two_tickets(state.path());
+    let path = Layout::new(state.path()).ticket_file(&key("A"));
+    let text = fs::read_to_string(&path).unwrap();
+    for cut in 0..text.len() {
+        fs::write(&path, &text[..cut]).unwrap();
+        let (_, loaded) = open(state.path());
+        same_tickets(&loaded, &fleet);
+        if cut < text.trim_end().len() {
+            assert_eq!(loaded.problems.len(), 1, "cut at {cut}");
+            let problem = loaded.problems[0].to_string();
+            assert!(problem.starts_with(&format!("{}:", path.display())), "{problem}");
+        }
+    }
+    fs::remove_file(&path).unwrap();
+    same_tickets(&open(state.path()).1, &fleet);
+}
+
+#[test]
+fn files_people_add_and_edit_become_commands_and_unknown_fields_stay() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let layout = Layout::new(state.path());
+    let path = layout.ticket_file(&key("A"));
+    let edited = fs::read_to_string(&path).unwrap().replace("Ticket A", "A better title");
+    let edited = edited.replacen('{', "{\n  \"sprint\": 7,", 1);
+    fs::write(&path, edited).unwrap();
+    fs::write(layout.ticket_file(&key("C")), r#"{"ticketId":"C","title":"New","description":"x"}"#).unwrap();
+    let loaded = read(state.path()).unwrap();
+    assert_eq!(loaded.fleet.ticket(&key("A")).unwrap().brief.title, "A better title");
+    assert_eq!(loaded.fleet.ticket(&key("C")).unwrap().brief.title, "New");
+
+    let (mut store, loaded) = open(state.path());
+    let mut fleet = loaded.fleet;
+    assert_eq!(fleet.ticket(&key("A")).unwrap().brief.title, "Ticket A");
+    carry_out(&mut store, &mut fleet, loaded.wanted, true);
+    assert_eq!(fleet.ticket(&key("A")).unwrap().brief.title, "A better title");
+    drop(store);
+    assert!(fs::read_to_string(&path).unwrap().contains("\"sprint\": 7"));
+    same_tickets(&open(state.path()).1, &fleet);
+}
+
+#[test]
+fn dependencies_that_can_never_be_met_are_named_where_they_stand() {
+    let state = tempfile::tempdir().unwrap();
+    let layout = Layout::new(state.path());
+    layout.create().unwrap();
+    fs::create_dir_all(layout.tickets(&PlanId::new("p").unwrap())).unwrap();
+    let text = r#"{
+  "id": "p",
+  "tickets": [
+    {"ticketId": "A", "blockedBy": ["B"]},
+    {"ticketId": "B", "blockedBy": ["A"]},
+    {"ticketId": "C", "blockedBy": ["Bb"]}
+  ]
+}"#;
+    fs::write(layout.plan_file(&PlanId::new("p").unwrap()), text).unwrap();
+    let problems: Vec<String> = read(state.path()).unwrap().problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(problems[0].contains("plan.json:4:") && problems[0].contains("A → B → A"), "{}", problems[0]);
+    assert!(problems[1].contains("plan.json:6:") && problems[1].contains("did you mean `B`?"), "{}", problems[1]);
+}
+
+#[test]
+fn files_that_are_not_what_they_seem_are_refused() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let layout = Layout::new(state.path());
+    let dir = layout.tickets(&PlanId::new("p").unwrap());
+    std::os::unix::fs::symlink("/etc/passwd", dir.join("L.json")).unwrap();
+    fs::write(dir.join("-rf.json"), "{}").unwrap();
+    fs::write(dir.join("D.json"), r#"{"ticketId":"E","title":"x"}"#).unwrap();
+    fs::write(dir.join("F.json"), "{\n  \"ticketId\": \"F\",\n  \"title\": 7\n}").unwrap();
+    let loaded = read(state.path()).unwrap();
+    let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 4, "{problems:#?}");
+    assert!(problems[0].contains("must start with a letter or a digit"));
+    assert!(problems[1].contains("ticketId is `E` but the file is called `D.json`"));
+    assert!(problems[2].contains("F.json:3:12: invalid type: integer `7`, expected a string"), "{}", problems[2]);
+    assert!(problems[3].contains("L.json: cannot be read"));
+    assert_eq!(loaded.fleet.tickets.len(), 2);
+}

@@ -1,5 +1,6 @@
+//! Tests that drive the built binary. `#[cfg(test)]` on each module lets them unwrap under the house's lints.
+
 #[cfg(test)]
-#[cfg(test)]
-mod demo;
 mod holder;
+#[cfg(test)]
 mod practice;
