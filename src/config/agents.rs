@@ -52,6 +52,7 @@ pub fn bundled(exe: &Path) -> BTreeMap<AgentName, AgentRecord> {
         command: exe.to_string_lossy().into_owned(),
         args: owned(&["practice-agent", "{{ promptFile }}"]),
         prompt_via: PromptVia::File,
+        env: [("AOTUI_PRACTICE_SPEED".to_owned(), "${AOTUI_PRACTICE_SPEED}".to_owned())].into(),
         ..AgentRecord::default()
     };
     // The prompt goes by stdin: arguments are visible to every user of the machine, and limited in size.

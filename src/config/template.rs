@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 
 use super::fields::meant;
+use crate::domain::effect::WorkOrder;
 use crate::domain::problem::Problem;
-use crate::slots::launcher::WorkOrder;
 
 /// Every variable of every template, besides the captures of the workflow.
 pub const NAMES: [&str; 22] = [
@@ -35,6 +35,9 @@ pub const NAMES: [&str; 22] = [
     "session",
     "context",
 ];
+
+/// The workflow of tickets and plans that name none.
+pub const DEFAULT_WORKFLOW: &str = "standard";
 
 /// Most instructions one rendering may take.
 const FUEL: u64 = 200_000;
@@ -225,7 +228,7 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
         ("worktree", text(checkout.map(|checkout| checkout.path.as_str()))),
         ("base", text(checkout.map(|checkout| checkout.base_branch.as_str()))),
         ("baseCommit", text(checkout.map(|checkout| checkout.base_commit.as_str()))),
-        ("workflow", text(workflow.map_or(Some("standard"), |name| Some(name.as_str())))),
+        ("workflow", text(Some(workflow.map_or(DEFAULT_WORKFLOW, |name| name.as_str())))),
         ("phase", Value::from(order.phase.id.as_str())),
         ("currentPhase", Value::from(order.phase.id.as_str())),
         ("visit", Value::from(progress.visits.get(&order.phase.id).copied().unwrap_or(1))),

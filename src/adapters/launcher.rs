@@ -1,0 +1,262 @@
+//! The launcher: composes programs, arguments, environment and prompts from the library and the agent records.
+//!
+//! No value of a ticket ever becomes code: it reaches programs as an argument, a variable or a file.
+
+mod argv;
+mod captured;
+mod environment;
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::agents::AgentRecord;
+use crate::config::library::Library;
+use crate::config::settings::Settings;
+use crate::config::template;
+use crate::domain::plan::Plan;
+use crate::domain::problem::Problem;
+use crate::domain::ticket::Ticket;
+use crate::domain::workflow::{Capture, PhaseKind, Prompt, Workflow};
+use crate::slots::launcher::{Launcher, WorkOrder};
+use crate::slots::runtime::Launch;
+use crate::slots::workspace::WorkspaceRequest;
+use crate::slots::{ErrorClass, SlotError, SlotFuture};
+
+/// Where a launcher puts and finds things.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// Directory of the sessions' directories.
+    pub sessions_dir: PathBuf,
+    /// Directory that reports of agents go to.
+    pub spool_dir: PathBuf,
+    /// This program.
+    pub exe: PathBuf,
+    /// Terminal size of new sessions, columns and rows.
+    pub size: (u16, u16),
+    /// The user's environment.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Desk {
+    /// Returns a desk with terminals of 120 by 40 cells.
+    pub fn new(sessions_dir: PathBuf, spool_dir: PathBuf, exe: PathBuf, env: BTreeMap<String, String>) -> Self {
+        Self { sessions_dir, spool_dir, exe, size: (120, 40), env }
+    }
+}
+
+/// Composes launches from the library.
+pub struct LibraryLauncher {
+    bench: Arc<Bench>,
+}
+
+/// What composing needs; shared with the threads that do it.
+struct Bench {
+    library: Library,
+    settings: Settings,
+    desk: Desk,
+}
+
+impl LibraryLauncher {
+    /// Returns a launcher for this library, these settings and this desk.
+    pub fn new(library: Library, settings: Settings, desk: Desk) -> Self {
+        Self { bench: Arc::new(Bench { library, settings, desk }) }
+    }
+
+    /// Runs something that reads and writes files on a thread that may block.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Bench) -> Result<T, SlotError> + Send + 'static,
+    ) -> Result<T, SlotError> {
+        let bench = Arc::clone(&self.bench);
+        match tokio::task::spawn_blocking(move || work(&bench)).await {
+            Ok(result) => result,
+            Err(error) => Err(SlotError::new(ErrorClass::Bug, format!("composing a session failed: {error}"))),
+        }
+    }
+}
+
+impl Launcher for LibraryLauncher {
+    fn workflow(&self, plan: Plan, ticket: Arc<Ticket>) -> SlotFuture<'_, Result<Workflow, SlotError>> {
+        Box::pin(self.blocking(move |bench| {
+            let wanted = ticket.brief.workflow.as_ref().or(plan.workflow.as_ref());
+            let name = wanted.map_or(template::DEFAULT_WORKFLOW, |name| name.as_str());
+            let repo = repo(&plan, &ticket);
+            bench.library.workflow(repo.as_deref(), name).map_err(|problems| {
+                let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
+                misconfigured(lines.join("\n"))
+            })
+        }))
+    }
+
+    fn workspace(&self, plan: &Plan, ticket: &Ticket) -> Result<WorkspaceRequest, SlotError> {
+        self.bench.workspace(plan, ticket)
+    }
+
+    fn compose(&self, order: WorkOrder) -> SlotFuture<'_, Result<Launch, SlotError>> {
+        Box::pin(self.blocking(move |bench| bench.compose(&order)))
+    }
+
+    fn question(&self, order: WorkOrder) -> SlotFuture<'_, Result<String, SlotError>> {
+        Box::pin(self.blocking(move |bench| bench.question(&order)))
+    }
+
+    fn capture(&self, order: WorkOrder, script: String) -> SlotFuture<'_, Result<String, SlotError>> {
+        Box::pin(async move {
+            let cwd = worktree(&order)?;
+            let env = environment::of(&order, &self.bench.desk, false);
+            captured::run(&script, &cwd, env).await
+        })
+    }
+}
+
+/// Returns the error for something the user has to change.
+fn misconfigured(what: impl std::fmt::Display) -> SlotError {
+    SlotError::new(ErrorClass::Misconfigured, what.to_string())
+}
+
+fn failed(problem: &Problem) -> SlotError {
+    misconfigured(problem)
+}
+
+/// Returns the ticket's checkout.
+fn worktree(order: &WorkOrder) -> Result<PathBuf, SlotError> {
+    let checkout = order.ticket.progress.workspace.as_ref().filter(|checkout| !checkout.removed);
+    let path = checkout.map(|checkout| PathBuf::from(&checkout.path));
+    path.ok_or_else(|| {
+        let key = &order.ticket.brief.key;
+        SlotError::new(ErrorClass::NotFound, format!("ticket {key} has no worktree; retry it to have one made"))
+    })
+}
+
+/// Returns the repository the ticket works on.
+fn repo(plan: &Plan, ticket: &Ticket) -> Option<PathBuf> {
+    ticket.brief.repo.as_ref().or(plan.repo.as_ref()).map(PathBuf::from)
+}
+
+/// Returns an absolute path that a plan or ticket names.
+fn absolute(what: &str, path: &str) -> Result<PathBuf, SlotError> {
+    let wrong = || misconfigured(format!("the {what} `{path}` is not an absolute path; make it one"));
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute()).ok_or_else(wrong)
+}
+
+impl Bench {
+    fn workspace(&self, plan: &Plan, ticket: &Ticket) -> Result<WorkspaceRequest, SlotError> {
+        let (brief, key) = (&ticket.brief, &ticket.brief.key);
+        let repo = repo(plan, ticket).ok_or_else(|| {
+            misconfigured(format!("neither ticket {key} nor its plan names a repository; add `repo` to one of them"))
+        })?;
+        let repo = absolute("repository", &repo.to_string_lossy())?;
+        let path = match (&brief.worktree, &plan.worktree_root) {
+            (Some(own), _) => absolute("worktree", own)?,
+            (None, Some(root)) => absolute("worktree root", root)?.join(key.ticket.as_str()),
+            (None, None) => self.settings.worktree_root.join(key.plan.as_str()).join(key.ticket.as_str()),
+        };
+        let branch = brief.branch.clone().unwrap_or_else(|| format!("aotui/{}/{}", key.plan, key.ticket));
+        Ok(WorkspaceRequest { ticket: key.clone(), repo, path, branch, base: plan.base.clone() })
+    }
+
+    fn compose(&self, order: &WorkOrder) -> Result<Launch, SlotError> {
+        let cwd = worktree(order)?;
+        let (argv, env) = match &order.phase.kind {
+            PhaseKind::Script { run } | PhaseKind::Poll { run, .. } => {
+                let argv = argv::of_run(self, order, run, &cwd)?;
+                (argv, environment::of(order, &self.desk, false))
+            }
+            PhaseKind::Agent { prompt, .. } => self.agent(order, prompt)?,
+            PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => {
+                let message = format!("phase `{}` runs nothing", order.phase.id);
+                return Err(SlotError::new(ErrorClass::Bug, message));
+            }
+        };
+        Ok(Launch {
+            session: order.session.clone(),
+            argv: argv::checked(argv)?,
+            cwd,
+            env: env.into_iter().collect(),
+            cols: self.desk.size.0,
+            rows: self.desk.size.1,
+            separate_stdout: order.phase.capture.values().any(|capture| *capture == Capture::Stdout),
+        })
+    }
+
+    fn agent(&self, order: &WorkOrder, prompt: &Prompt) -> Result<(Vec<String>, BTreeMap<String, String>), SlotError> {
+        let record = self.record(order)?;
+        let text = self.prompt(order, prompt)?;
+        let file = self.write_prompt(order, &text)?;
+        let mut env = environment::of(order, &self.desk, true);
+        env.insert("AOTUI_PROMPT_FILE".to_owned(), file.clone());
+        let values = argv::Values::new(order, record, &self.desk.env, text, file);
+        for (key, value) in &record.env {
+            let value = values.render(&crate::config::agents::with_environment(value))?;
+            env.insert(key.clone(), environment::clean(&value));
+        }
+        Ok((argv::of_agent(&values)?, env))
+    }
+
+    fn record(&self, order: &WorkOrder) -> Result<&AgentRecord, SlotError> {
+        let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
+        self.settings.agents.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.settings.agents.keys().map(|name| name.as_str()).collect();
+            misconfigured(format!("there is no agent `{name}`; the settings have {}", known.join(", ")))
+        })
+    }
+
+    fn prompt(&self, order: &WorkOrder, prompt: &Prompt) -> Result<String, SlotError> {
+        match prompt {
+            Prompt::Inline { text } => self.render(order, &format!("prompt of phase {}", order.phase.id), text),
+            Prompt::Template { name } => {
+                let found = self.library.prompt(repo(&order.plan, &order.ticket).as_deref(), name);
+                let found = found.ok_or_else(|| misconfigured(format!("there is no prompt file `{name}`")))?;
+                let text = found.map_err(|problem| failed(&problem))?;
+                self.render(order, &text.label, &text.text)
+            }
+        }
+    }
+
+    /// Renders a template that may include prompts of the library.
+    fn render(&self, order: &WorkOrder, name: &str, source: &str) -> Result<String, SlotError> {
+        let (library, repo) = (self.library.clone(), repo(&order.plan, &order.ticket));
+        let include = move |name: &str| library.prompt(repo.as_deref(), name)?.ok().map(|text| text.text);
+        let variables = template::variables(order).into();
+        template::render(name, source, &variables, include).map_err(|problem| failed(&problem))
+    }
+
+    fn question(&self, order: &WorkOrder) -> Result<String, SlotError> {
+        if let PhaseKind::Approval(approval) = &order.phase.kind
+            && let Some(message) = &approval.message
+        {
+            return self.render(order, &format!("message of phase {}", order.phase.id), message);
+        }
+        let before = order.ticket.progress.history.last().map(|entry| entry.phase.as_str());
+        Ok(match before {
+            Some(before) => format!("Is what phase {before} made good to go on?"),
+            None => format!("May ticket {} go on?", order.ticket.brief.key),
+        })
+    }
+
+    /// Writes the prompt into the session's directory, for the user alone, and returns its path.
+    fn write_prompt(&self, order: &WorkOrder, text: &str) -> Result<String, SlotError> {
+        let dir = self.desk.sessions_dir.join(order.session.to_string());
+        let path = dir.join("prompt.md");
+        write_private(&dir, &path, text)
+            .map_err(|error| misconfigured(format!("{} cannot be written: {error}", path.display())))?;
+        let text = path.to_str().map(str::to_owned);
+        text.ok_or_else(|| misconfigured(format!("the path {} is not UTF-8 text", path.display())))
+    }
+}
+
+fn write_private(dir: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    // A temporary file is made with mode 0600.
+    let mut new = tempfile::NamedTempFile::new_in(dir)?;
+    new.write_all(text.as_bytes())?;
+    new.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! The environment of sessions: built from a list of what may pass, never inherited.
+//!
+//! Agents get the keys of their vendors; tokens of trackers and forges reach scripts only.
+
+use std::collections::BTreeMap;
+
+use super::{Desk, repo};
+use crate::slots::launcher::WorkOrder;
+
+/// Longest value, in bytes.
+const MAX_VALUE: usize = 64 * 1024;
+
+/// Most bytes of all captures together; the kernel limits the environment as a whole.
+const MAX_CAPTURES: usize = 512 * 1024;
+
+/// Variables every session gets.
+const EVERYONE: [&str; 31] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "SHELL",
+    "LANG",
+    "COLORTERM",
+    "TZ",
+    "TMPDIR",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "GOPATH",
+    "GOCACHE",
+    "JAVA_HOME",
+    "NVM_DIR",
+    "VOLTA_HOME",
+    "PYENV_ROOT",
+    "NIX_PATH",
+    "NIX_PROFILES",
+    "NIX_SSL_CERT_FILE",
+];
+
+/// Starts of names of variables every session gets.
+const EVERYONE_STARTS: [&str; 2] = ["LC_", "XDG_"];
+
+/// Starts of names of variables agents get besides.
+const AGENT_STARTS: [&str; 10] = [
+    "ANTHROPIC_",
+    "CLAUDE_CONFIG_DIR",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_USE_",
+    "CLAUDE_CODE_MAX_RETRIES",
+    "CODEX_",
+    "GEMINI_",
+    "GOOGLE_",
+    "OPENAI_",
+    "OPENROUTER_",
+];
+
+/// Starts of names of variables scripts get besides.
+const SCRIPT_STARTS: [&str; 9] =
+    ["GH_", "GITHUB_", "GITLAB_", "GITEA_", "FORGEJO_", "BITBUCKET_", "LINEAR_", "JIRA_", "AOTUI_HOME"];
+
+/// Returns the environment of a session of this order; `agent` says whether an agent runs in it.
+pub(super) fn of(order: &WorkOrder, desk: &Desk, agent: bool) -> BTreeMap<String, String> {
+    let extra: &[&str] = if agent { &AGENT_STARTS } else { &SCRIPT_STARTS };
+    let passes = |name: &str| {
+        EVERYONE.contains(&name) || EVERYONE_STARTS.iter().chain(extra).any(|start| name.starts_with(start))
+    };
+    let mut env: BTreeMap<String, String> =
+        desk.env.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), clean(value))).collect();
+    env.insert("TERM".to_owned(), "xterm-256color".to_owned());
+    let mut left = MAX_CAPTURES;
+    for (key, value) in &order.ticket.progress.context {
+        let value = clean(value);
+        let Some(rest) = left.checked_sub(value.len()) else { continue };
+        left = rest;
+        env.insert(capture_name(key), value);
+    }
+    env.extend(own(order, desk).map(|(name, value)| (name.to_owned(), clean(&value))));
+    env
+}
+
+/// Returns the variables that say what the session is for.
+fn own(order: &WorkOrder, desk: &Desk) -> impl Iterator<Item = (&'static str, String)> {
+    let (brief, progress) = (&order.ticket.brief, &order.ticket.progress);
+    let checkout = progress.workspace.clone();
+    let of_checkout = |part: fn(&crate::domain::ticket::Checkout) -> &String| {
+        checkout.as_ref().map(|checkout| part(checkout).clone()).unwrap_or_default()
+    };
+    let path = |path: &std::path::Path| path.to_string_lossy().into_owned();
+    let session = order.session.to_string();
+    [
+        ("AOTUI_TICKET", brief.key.ticket.to_string()),
+        ("AOTUI_PLAN", brief.key.plan.to_string()),
+        ("AOTUI_PHASE", order.phase.id.to_string()),
+        ("AOTUI_VISIT", progress.visits.get(&order.phase.id).copied().unwrap_or(1).to_string()),
+        ("AOTUI_ATTEMPT", progress.attempt.max(1).to_string()),
+        ("AOTUI_TITLE", brief.title.clone()),
+        ("AOTUI_REPO", repo(&order.plan, &order.ticket).map(|repo| path(&repo)).unwrap_or_default()),
+        ("AOTUI_WORKTREE", of_checkout(|checkout| &checkout.path)),
+        ("AOTUI_BRANCH", of_checkout(|checkout| &checkout.branch)),
+        ("AOTUI_BASE", of_checkout(|checkout| &checkout.base_branch)),
+        ("AOTUI_BASE_COMMIT", of_checkout(|checkout| &checkout.base_commit)),
+        ("AOTUI_FEEDBACK", progress.feedback.clone().unwrap_or_default()),
+        ("AOTUI_SPOOL", path(&desk.spool_dir)),
+        ("AOTUI_SESSION_DIR", path(&desk.sessions_dir.join(&session))),
+        ("AOTUI_SESSION_ID", session),
+        ("AOTUI_EXE", path(&desk.exe)),
+    ]
+    .into_iter()
+}
+
+/// Returns the variable a capture is passed in.
+fn capture_name(key: &str) -> String {
+    let key: String =
+        key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    format!("AOTUI_CTX_{key}")
+}
+
+/// Returns a value as the kernel takes it: without NUL, not longer than 64 KiB.
+pub(super) fn clean(value: &str) -> String {
+    let mut value = value.replace('\0', "");
+    if value.len() > MAX_VALUE {
+        let cut = (0..=MAX_VALUE).rev().find(|at| value.is_char_boundary(*at)).unwrap_or(0);
+        value.truncate(cut);
+    }
+    value
+}
