@@ -58,7 +58,7 @@ fn starts_itself(path: &Path) -> bool {
 }
 
 /// Returns the shell for scripts that name none.
-fn interpreter() -> &'static str {
+pub(super) fn interpreter() -> &'static str {
     if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }
 
