@@ -1,3 +1,5 @@
+//! Hands the command line over; hidden verbs that run once per session take a short way.
+
 use std::path::Path;
 use std::process::ExitCode;
 

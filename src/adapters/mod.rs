@@ -1,4 +1,3 @@
-
 //! The outside world behind the slots: each adapter is the only code that speaks to its tool.
 //! The outside world: every adapter implements a slot and is the only code that speaks to its tool.
 pub mod launcher;

@@ -1,6 +1,8 @@
 //! Tests that drive the built binary. `#[cfg(test)]` on each module lets them unwrap under the house's lints.
 
 #[cfg(test)]
+mod architecture;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod holder;
