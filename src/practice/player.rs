@@ -46,7 +46,6 @@ pub(super) struct Player {
     reply: String,
     doing: &'static str,
     slow: f64,
-    frame: usize,
     started: Instant,
 }
 
@@ -54,17 +53,7 @@ impl Player {
     pub(super) fn new(scene: Scene, screen: Screen) -> Self {
         let keyboard = Keyboard::open(screen.is_terminal());
         let started = Instant::now();
-        Self {
-            scene,
-            screen,
-            keyboard,
-            notes: Vec::new(),
-            reply: String::new(),
-            doing: "Thinking",
-            slow: 1.0,
-            frame: 0,
-            started,
-        }
+        Self { scene, screen, keyboard, notes: Vec::new(), reply: String::new(), doing: "Thinking", slow: 1.0, started }
     }
 
     /// Draws the header.
@@ -282,21 +271,18 @@ impl Player {
 
     /// Turns the spinner and waits for the keyboard; returns a line where one was finished.
     fn listen(&mut self, patience: Duration) -> Result<Option<String>, Halt> {
-        self.frame = usize::try_from(self.started.elapsed().as_millis() / 150).unwrap_or(0) % SPINNER.len();
-        let picture = SPINNER.get(self.frame).copied().unwrap_or('·');
-        let elapsed = self.started.elapsed().as_secs();
-        self.screen.status(format!("{picture} {}… {elapsed}s", self.doing));
+        let elapsed = self.started.elapsed();
+        let frame = usize::try_from(elapsed.as_millis() / 150).unwrap_or(0) % SPINNER.len();
+        let picture = SPINNER.get(frame).copied().unwrap_or('·');
+        self.screen.status(format!("{picture} {}… {}s", self.doing, elapsed.as_secs()));
         let typed = self.keyboard.wait(patience);
-        match typed {
-            Typed::Interrupt => return Err(Halt::Exit(130)),
-            Typed::Resized => self.screen.resized(),
-            Typed::Nothing | Typed::Line(_) => {}
-        }
+        self.screen.fit();
         self.screen.input(self.keyboard.line());
-        Ok(match typed {
-            Typed::Line(line) => Some(line),
-            _ => None,
-        })
+        match typed {
+            Typed::Interrupt => Err(Halt::Exit(130)),
+            Typed::Line(line) => Ok(Some(line)),
+            Typed::Nothing => Ok(None),
+        }
     }
 
     /// Tells aotui what it does; a spool that cannot be written must not stop the work.

@@ -83,10 +83,13 @@ impl Screen {
         self.width
     }
 
-    /// Lays the bottom lines out again for the size the terminal has now.
-    pub(super) fn resized(&mut self) {
+    /// Lays the bottom lines out again where the terminal has another size now.
+    pub(super) fn fit(&mut self) {
+        let before = self.width;
         self.measure();
-        self.redraw();
+        if self.width != before {
+            self.redraw();
+        }
     }
 
     /// Prints `text` in whole lines; anything in it that is not plain text is left out.
@@ -138,7 +141,8 @@ impl Screen {
     }
 
     fn measure(&mut self) {
-        let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+        let size = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| usize::from(size.ws_col));
+        let columns = if size == 0 { 80 } else { size };
         // The last column stays free: a character in it makes some terminals wrap early.
         self.width = if self.terminal { columns.saturating_sub(1).max(8) } else { 100 };
     }
