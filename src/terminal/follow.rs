@@ -46,10 +46,19 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
     loop {
         // Asked first: a holder leaves its record before its lock.
         let held = replay.dir.is_held();
-        if held && let Ok(client) = Client::connect(&replay.dir).await {
-            shared.set_state(PaneState::Live);
-            let _ = live(client, &mut replay, &mut typed, &mut sizes).await;
-            pause = RETRY;
+        if held {
+            match Client::connect(&replay.dir).await {
+                Ok(client) => {
+                    shared.set_state(PaneState::Live);
+                    let _ = live(client, &mut replay, &mut typed, &mut sizes).await;
+                    pause = RETRY;
+                }
+                // Other errors pass: the holder is about to listen, or about to leave.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    shared.set_state(PaneState::Unreachable(error.to_string()));
+                }
+                Err(_) => {}
+            }
         }
         let exit = replay.dir.exit().ok().flatten();
         replay.catch_up().await;

@@ -22,6 +22,9 @@ pub enum PaneState {
     Waiting,
     /// The program runs and can be typed to.
     Live,
+    /// The program runs, but its holder cannot be talked to for the reason given: the view follows the recording,
+    /// and nothing can be typed.
+    Unreachable(String),
     /// The program ended; the screen is its last one.
     Ended(Exit),
     /// The session's holder was killed; the screen is what it recorded last.
@@ -71,8 +74,12 @@ impl Shared {
     }
 
     pub(super) fn set_state(&self, state: PaneState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
-        self.changed();
+        let mut current = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *current != state {
+            *current = state;
+            drop(current);
+            self.changed();
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::future::Future;
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::Command;
@@ -444,6 +444,27 @@ async fn nonsense_on_the_socket_harms_nobody() {
 }
 
 #[tokio::test]
+async fn the_session_of_a_holder_from_another_version_can_still_be_watched() {
+    let place = Place::new();
+    place.start(1, "echo old; read line").await;
+    place.until_output(1, "old").await;
+    let stranger = UnixListener::bind(place.temp.path().join("s")).unwrap();
+    let record = HolderRecord { socket: place.temp.path().join("s"), ..place.holder(1) };
+    fs::write(place.dir(1).path().join("holder.json"), serde_json::to_vec(&record).unwrap()).unwrap();
+    std::thread::spawn(move || {
+        for stream in stranger.incoming() {
+            let _ = stream.and_then(|mut stream| stream.write_all(&[b'H', 2, 0, 0, 0, 9, 0]));
+        }
+    });
+    let pane = place.pane(1);
+    let says_why = |state| matches!(state, PaneState::Unreachable(why) if why.contains("protocol 9"));
+    eventually("the pane says why", || says_why(pane.state())).await;
+    eventually("the recording is shown", || shown(&pane).contains("old")).await;
+    place.runtime.stop(session(1), Duration::from_secs(1)).await.unwrap();
+    eventually("the end is seen", || pane.ended().is_some()).await;
+}
+
+#[tokio::test]
 async fn a_holder_that_cannot_be_run_is_reported() {
     let place = Place::new();
     let broken = HolderRuntime::new(place.temp.path().join("sessions"), vec!["/no/such/aotui".into()]);
@@ -459,6 +480,11 @@ async fn a_holder_that_cannot_be_run_is_reported() {
 async fn measure_starts() {
     let place = Arc::new(Place::new());
     let started = Instant::now();
+    for _ in 0..20 {
+        tokio::process::Command::new("sh").args(["-c", "exit 0"]).status().await.unwrap();
+    }
+    println!("for comparison, a plain process, start to exit: {:.2} ms each", started.elapsed().as_secs_f64() * 50.0);
+    let started = Instant::now();
     for n in 0..20 {
         place.start(n, "exit 0").await;
     }
@@ -469,6 +495,10 @@ async fn measure_starts() {
         place.exit_of(n).await;
     }
     println!("sequential start to exit record: {:.2} ms each", started.elapsed().as_secs_f64() * 50.0);
+    let started = Instant::now();
+    place.start(50, "head -c 100000000 /dev/zero").await;
+    place.exit_of(50).await;
+    println!("recording 100 MB: {:.2} s", started.elapsed().as_secs_f64());
     let started = Instant::now();
     let starts = (100..120).map(|n| {
         let place = Arc::clone(&place);
