@@ -52,6 +52,7 @@ pub struct Library {
     prompt_dir: PathBuf,
     script_dir: PathBuf,
     poll_interval: u64,
+    agents: Vec<String>,
     consent: Consent,
     path: Vec<PathBuf>,
 }
@@ -72,6 +73,7 @@ impl Library {
             prompt_dir: settings.prompt_dir.clone(),
             script_dir: settings.script_dir.clone(),
             poll_interval: settings.poll_interval,
+            agents: settings.agents.keys().map(ToString::to_string).collect(),
             consent: Consent::new(&settings.state_dir),
             path: std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect(),
         }
@@ -204,6 +206,10 @@ impl Surroundings for View<'_> {
         let dirs = own.iter().chain([&self.library.prompt_dir]);
         let files = dirs.flat_map(|dir| names_in(dir));
         files.chain(bundled::PROMPTS.iter().map(|(file, _)| (*file).to_owned())).collect()
+    }
+
+    fn agent_names(&self) -> Vec<String> {
+        self.library.agents.clone()
     }
 
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {

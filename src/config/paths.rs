@@ -65,7 +65,7 @@ impl Places {
             let home = self.home.as_ref().ok_or(NoPlace::NoHome)?;
             return Ok(home.join(path.trim_start_matches('~').trim_start_matches('/')));
         }
-        Ok(self.config_dir.join(path))
+        Ok(self.config_dir.join(path).components().collect())
     }
 }
 

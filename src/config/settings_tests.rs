@@ -49,7 +49,7 @@ fn a_settings_file_of_the_other_system_loads_and_says_what_it_ignores() {
     let loaded = parse(text).unwrap();
     assert_eq!(loaded.value.default_agent.as_str(), "codex");
     assert_eq!(loaded.value.agents[&loaded.value.default_agent].args, ["exec", "-m", "o3"]);
-    assert_eq!(loaded.value.state_dir, Path::new("/etc/a/./s"));
+    assert_eq!(loaded.value.state_dir, Path::new("/etc/a/s"));
     assert_eq!(loaded.value.log_dir, Path::new("/etc/a/s/logs"));
     assert_eq!(loaded.value.prompt_dir, Path::new("/home/u/prompts"));
     assert_eq!(loaded.value.poll_interval, 1);

@@ -1,6 +1,7 @@
 //! A workflow file: from YAML to a checked workflow, or to every defect of the file at once.
 
 mod checks;
+mod kinds;
 mod phases;
 mod texts;
 
@@ -18,6 +19,9 @@ pub(crate) trait Surroundings {
 
     /// Returns the names of all prompts, for suggestions.
     fn prompt_names(&self) -> Vec<String>;
+
+    /// Returns the names of all agents.
+    fn agent_names(&self) -> Vec<String>;
 
     /// Returns whether there is a script or a program of that name.
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>>;

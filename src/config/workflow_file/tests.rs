@@ -21,6 +21,10 @@ impl Surroundings for Shelf {
         vec!["good.md".to_owned(), "typo.md".to_owned()]
     }
 
+    fn agent_names(&self) -> Vec<String> {
+        vec!["claude".to_owned()]
+    }
+
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {
         ["check.sh", "true"].contains(&name).then_some(Ok(()))
     }
@@ -201,6 +205,37 @@ fn unknown_variables_are_found_where_they_are_written() {
         "prompts/broken.md:3:1: syntax error",
     ] {
         assert!(problems.contains(expected), "missing {expected:?} in\n{problems}");
+    }
+}
+
+#[test]
+fn an_agent_nobody_has_is_found_before_the_night_starts() {
+    let problems = refused("  - {id: a, type: agent, agent: cluade, prompt: x}\n");
+    assert!(problems.contains("there is no agent `cluade` in the settings (did you mean `claude`?)"), "{problems}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_damage_to_a_file_makes_reading_it_panic(
+        at in 0..1500_usize,
+        cut in 0..40_usize,
+        new in "[ \\-:{}\\[\\]|>&*!%'\"#\n\ta-z0-9~é\u{0}\u{feff}]{0,8}",
+    ) {
+        let mut text: Vec<char> = include_str!("../../../workflows/standard.yaml").chars().collect();
+        let end = (at + cut).min(text.len());
+        text.splice(at.min(end)..end, new.chars());
+        let text: String = text.into_iter().collect();
+        if let Err(problems) = parse("w.yaml", &text, &Shelf) {
+            assert!(problems.iter().all(|problem| problem.line.is_some()), "{problems:?}");
+        }
+    }
+
+    #[test]
+    fn no_template_makes_checking_or_rendering_it_panic(text in "[{}%# a-z.|'\\-\n\\[\\]()é]{0,40}") {
+        for defect in crate::config::template::defects("t", &text, &|_| false) {
+            assert!(defect.line >= 1 && defect.column >= 1);
+        }
+        let _ = crate::config::template::render("t", &text, &minijinja::Value::UNDEFINED, |_| None);
     }
 }
 

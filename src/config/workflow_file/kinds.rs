@@ -1,0 +1,183 @@
+//! Reads what a phase does: the keys that belong to its type, and only those.
+
+use super::phases::{Draft, YEAR};
+use crate::config::fields::{At, Fields, Report, meant};
+use crate::config::yaml::Mark;
+use crate::domain::ids::AgentName;
+use crate::domain::workflow::{Approval, Asks, PhaseKind, Prompt, Run};
+
+/// What aotui can do itself in a script phase.
+const BUILTINS: [&str; 1] = ["land"];
+
+const TYPES: [&str; 5] = ["script", "agent", "poll", "approval", "terminal"];
+
+/// Reports template tags in text that a shell takes literally.
+fn refuse_template(text: &At<String>, report: &mut Report) {
+    let Some(hit) = text.value.find("{{") else { return };
+    let line = text.value.get(..hit).unwrap_or_default().matches('\n').count();
+    let at = Mark { line: text.at.line + u32::try_from(line).unwrap_or(0), column: text.at.column };
+    let hint = "read $AOTUI_TICKET, $AOTUI_TITLE, $AOTUI_WORKTREE, $AOTUI_CTX_<KEY> and so on instead";
+    report.error(at, "`run` is taken literally by the shell, `{{` is not rendered in it", hint);
+}
+
+/// Keys that only some types of phase have, with those types.
+const ONLY: [(&str, &[&str]); 13] = [
+    ("command", &["script", "poll"]),
+    ("args", &["script", "poll"]),
+    ("run", &["script", "poll"]),
+    ("builtin", &["script"]),
+    ("promptTemplate", &["agent"]),
+    ("prompt", &["agent"]),
+    ("agent", &["agent"]),
+    ("model", &["agent"]),
+    ("allowedTools", &["agent"]),
+    ("maxTurns", &["agent"]),
+    ("intervalSeconds", &["poll"]),
+    ("asks", &["approval"]),
+    ("message", &["approval"]),
+];
+
+/// Reads what the phase does, by its type; reports keys that belong to other types.
+pub(super) fn kind(
+    fields: &mut Fields<'_>,
+    type_: Option<At<String>>,
+    poll_interval: u64,
+    draft: &mut Draft,
+    report: &mut Report,
+) -> Option<PhaseKind> {
+    let Some(type_) = type_ else {
+        ask_all(fields);
+        report.error(fields.at, format!("{} has no `type`", fields.what), format!("one of {}", TYPES.join(", ")));
+        return None;
+    };
+    if !TYPES.contains(&type_.value.as_str()) {
+        ask_all(fields);
+        let hint = meant(&type_.value, TYPES);
+        report.error(type_.at, format!("{} has the unknown type `{}`", fields.what, type_.value), hint);
+        return None;
+    }
+    superfluous(fields, &type_.value, report);
+    // Seen in files of the other system on any phase; it means something at the end only.
+    let notify = fields.flag("notify", report).unwrap_or(false);
+    match type_.value.as_str() {
+        "agent" => agent(fields, draft, report),
+        "script" => Some(PhaseKind::Script { run: run(fields, draft, report)? }),
+        "poll" => {
+            let interval = fields.number("intervalSeconds", 1, YEAR, report).map_or(poll_interval, u64::from);
+            Some(PhaseKind::Poll { run: run(fields, draft, report)?, interval_seconds: interval })
+        }
+        "approval" => Some(PhaseKind::Approval(approval(fields, draft, report))),
+        _ => Some(PhaseKind::Terminal { needs_attention: notify }),
+    }
+}
+
+/// Marks every key as known, for phases whose type is not.
+fn ask_all(fields: &mut Fields<'_>) {
+    fields.get("notify");
+    for (key, _) in ONLY {
+        fields.get(key);
+    }
+}
+
+fn superfluous(fields: &mut Fields<'_>, type_: &str, report: &mut Report) {
+    for (key, types) in ONLY {
+        let Some(node) = fields.get(key).filter(|_| !types.contains(&type_)) else { continue };
+        let hint = format!("only phases of type {} have it", types.join(" and "));
+        report.error(node.at, format!("`{key}` means nothing in {}, which is of type {type_}", fields.what), hint);
+    }
+    let edges = ["onSuccess", "onFailure", "capture", "retry", "maxRetries", "timeoutSeconds"];
+    for key in edges.into_iter().filter(|_| type_ == "terminal") {
+        if let Some(node) = fields.get(key) {
+            report.error(
+                node.at,
+                format!("`{key}` means nothing in {}, which ends the ticket", fields.what),
+                "remove it",
+            );
+        }
+    }
+}
+
+fn run(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Option<Run> {
+    let (command, script) = (fields.text("command", report), fields.text("run", report));
+    let builtin = fields.text("builtin", report);
+    let args = fields.texts("args", report);
+    let given = [&command, &script, &builtin].into_iter().flatten().count();
+    if given != 1 {
+        let what = if given == 0 { "nothing to run" } else { "more than one thing to run" };
+        report.error(fields.at, format!("{} has {what}", fields.what), "give one of `command`, `run` and `builtin`");
+        return None;
+    }
+    if let (Some(args), None) = (args.as_ref().and_then(|args| args.first()), &command) {
+        report.error(args.at, format!("`args` of {} go with `command` only", fields.what), "the shell reads $AOTUI_…");
+    }
+    if let Some(command) = command {
+        if command.value.trim().is_empty() {
+            report.error(command.at, format!("`command` of {} is empty", fields.what), "");
+        }
+        let args = args.unwrap_or_default();
+        let values = args.iter().map(|arg| arg.value.clone()).collect();
+        draft.templates.extend(args);
+        draft.commands.push(command.clone());
+        return Some(Run::Command { command: command.value, args: values });
+    }
+    if let Some(script) = script {
+        refuse_template(&script, report);
+        return Some(Run::Shell { script: script.value });
+    }
+    let builtin = builtin?;
+    if !BUILTINS.contains(&builtin.value.as_str()) {
+        report.error(builtin.at, format!("there is no builtin `{}`", builtin.value), meant(&builtin.value, BUILTINS));
+    }
+    Some(Run::Builtin { builtin: builtin.value })
+}
+
+fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Option<PhaseKind> {
+    let (file, text) = (fields.text("promptTemplate", report), fields.text("prompt", report));
+    draft.agent = fields.text("agent", report);
+    let agent = draft.agent.clone().and_then(|name| match AgentName::new(name.value) {
+        Ok(agent) => Some(agent),
+        Err(bad) => {
+            report.error(name.at, bad.to_string(), "");
+            None
+        }
+    });
+    let tools = fields.texts("allowedTools", report).unwrap_or_default();
+    let max_turns = fields.number("maxTurns", 1, 100_000, report);
+    let model = fields.text("model", report).map(|model| model.value);
+    let prompt = match (file, text) {
+        (Some(file), None) => {
+            draft.prompts.push(file.clone());
+            Prompt::Template { name: file.value }
+        }
+        (None, Some(text)) => {
+            draft.templates.push(text.clone());
+            Prompt::Inline { text: text.value }
+        }
+        (given, _) => {
+            let what = if given.is_some() { "two prompts" } else { "no prompt" };
+            report.error(fields.at, format!("{} has {what}", fields.what), "give one of `promptTemplate` and `prompt`");
+            return None;
+        }
+    };
+    let allowed_tools = tools.into_iter().map(|tool| tool.value).collect();
+    Some(PhaseKind::Agent { prompt, agent, allowed_tools, max_turns, model })
+}
+
+fn approval(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Approval {
+    let message = fields.text("message", report);
+    draft.templates.extend(message.clone());
+    let asks = match fields.text("asks", report) {
+        None => Asks::Decision,
+        Some(asks) => match asks.value.as_str() {
+            "decision" => Asks::Decision,
+            "review" => Asks::Review,
+            "merge" => Asks::Merge,
+            other => {
+                let hint = meant(other, ["decision", "review", "merge"]);
+                report.error(asks.at, format!("an approval cannot ask for `{other}`"), hint);
+                Asks::Decision
+            }
+        },
+    };
+    Approval { asks, message: message.map(|message| message.value) }
+}
