@@ -10,11 +10,12 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::Answer;
@@ -24,7 +25,7 @@ use crate::holder::files::SessionDir;
 use crate::report;
 use crate::slots::runtime::{Launch, Observed, Runtime};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
-use crate::terminal::Screen;
+use crate::terminal::{Pane, Screen};
 
 /// How much of the end of a recording [`Runtime::tail`] looks at, in bytes.
 const TAIL_BYTES: u64 = 64 * 1024;
@@ -208,7 +209,13 @@ impl Runtime for HolderRuntime {
 
     fn wait(&self, session: SessionId) -> SlotFuture<'_, Observed> {
         let dir = self.session_dir(&session);
-        Box::pin(async move { wait_ended(&dir).await })
+        Box::pin(async move {
+            // A program that asks its terminal something is slow or stuck without an answer. Whoever waits for the
+            // session is the one to give it, whether or not a person looks.
+            let view = Pane::open(dir.path(), Arc::new(Notify::new()));
+            view.answer_queries();
+            wait_ended(&dir).await
+        })
     }
 
     fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
