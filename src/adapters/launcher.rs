@@ -220,7 +220,7 @@ impl Bench {
     /// Renders a template that may include prompts of the library.
     fn render(&self, order: &WorkOrder, name: &str, source: &str) -> Result<String, SlotError> {
         let (library, repo) = (self.library.clone(), repo(&order.plan, &order.ticket));
-        let include = move |name: &str| library.prompt(repo.as_deref(), name)?.ok().map(|text| text.text);
+        let include = move |name: &str| Some(library.prompt(repo.as_deref(), name)?.map(|text| text.text));
         let variables = template::variables(order).into();
         template::render(name, source, &variables, include).map_err(|problem| failed(&problem))
     }

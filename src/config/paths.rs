@@ -21,8 +21,10 @@ pub enum NoPlace {
 /// The places of one run of aotui.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Places {
-    /// The settings file; may not exist.
+    /// The settings file; may not exist unless the user named it.
     pub config_file: PathBuf,
+    /// Whether the user named the settings file.
+    pub named: bool,
     /// Its directory, where `workflows`, `prompts` and `scripts` are looked for.
     pub config_dir: PathBuf,
     /// Where state goes unless the settings say otherwise.
@@ -56,7 +58,7 @@ impl Places {
             (None, None) => xdg("XDG_CONFIG_HOME", ".config")?.join("aotui/config.yaml"),
         };
         let config_dir = config_file.parent().unwrap_or(cwd).to_path_buf();
-        Ok(Self { config_file, config_dir, state_dir, home })
+        Ok(Self { config_file, named: config.is_some(), config_dir, state_dir, home })
     }
 
     /// Returns `path` as the settings file means it: `~/` is the home, anything relative is beside the file.

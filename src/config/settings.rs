@@ -84,7 +84,7 @@ impl Settings {
     pub fn load(places: &Places, exe: &Path) -> Result<Loaded<Self>, Vec<Problem>> {
         let label = places.config_file.display().to_string();
         match std::fs::symlink_metadata(&places.config_file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !places.named => {
                 return Ok(Loaded { value: Self::defaults(places, exe), warnings: Vec::new() });
             }
             _ => {}

@@ -16,7 +16,10 @@ fn shown(problems: &[Problem]) -> String {
 #[test]
 fn an_absent_and_an_empty_file_mean_the_defaults() {
     let dir = tempfile::tempdir().unwrap();
-    let places = Places { config_file: dir.path().join("config.yaml"), ..places() };
+    let named = Places { config_file: dir.path().join("config.yaml"), ..places() };
+    let problems = Settings::load(&named, Path::new("/bin/aotui")).unwrap_err();
+    assert!(shown(&problems).contains("config.yaml: the file cannot be read"), "{}", shown(&problems));
+    let places = Places { named: false, ..named };
     let absent = Settings::load(&places, Path::new("/bin/aotui")).unwrap();
     assert_eq!(absent.value, Settings::defaults(&places, Path::new("/bin/aotui")));
     let empty = parse("").unwrap();

@@ -144,7 +144,7 @@ pub(crate) fn render(
     name: &str,
     source: &str,
     variables: &Value,
-    include: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    include: impl Fn(&str) -> Option<Result<String, Problem>> + Send + Sync + 'static,
 ) -> Result<String, Problem> {
     let env = environment(include);
     let rendered = env.template_from_named_str(name, source).and_then(|template| template.render(variables));
@@ -155,7 +155,9 @@ pub(crate) fn render(
     Ok(text)
 }
 
-fn environment(include: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Environment<'static> {
+fn environment(
+    include: impl Fn(&str) -> Option<Result<String, Problem>> + Send + Sync + 'static,
+) -> Environment<'static> {
     let mut env = Environment::new();
     env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     env.set_auto_escape_callback(|_| AutoEscape::None);
@@ -163,7 +165,9 @@ fn environment(include: impl Fn(&str) -> Option<String> + Send + Sync + 'static)
     env.set_recursion_limit(64);
     // `debug()` prints every variable, also those a prompt should not repeat.
     env.remove_global("debug");
-    env.set_loader(move |name| Ok(include(name)));
+    env.set_loader(move |name| {
+        include(name).transpose().map_err(|problem| Error::new(ErrorKind::BadInclude, problem.to_string()))
+    });
     env
 }
 

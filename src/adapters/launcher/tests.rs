@@ -274,6 +274,13 @@ async fn what_cannot_be_composed_says_what_to_change() {
     assert!(error.message.contains("no agent `cluade`; the settings have claude, practice"), "{error}");
     let error = launcher.compose(world.agent("claude", "a\n{{ context.pr }}")).await.unwrap_err();
     assert!(error.message.contains("prompt of phase work:2:1: `context.pr` has no value here"), "{error}");
+    let included = world.dir.path().join("repo/.aotui/prompts/p.md");
+    fs::create_dir_all(included.parent().unwrap()).unwrap();
+    fs::write(included, "evil").unwrap();
+    let mut order = world.agent("claude", "{% include 'p.md' %}");
+    order.plan.repo = Some(world.dir.path().join("repo").to_str().unwrap().to_owned());
+    let error = launcher.compose(order).await.unwrap_err();
+    assert!(error.message.contains("aotui trust"), "{error}");
     let mut order = world.agent("claude", "x");
     Arc::make_mut(&mut order.ticket).progress.workspace = None;
     assert_eq!(launcher.compose(order).await.unwrap_err().class, ErrorClass::NotFound);
