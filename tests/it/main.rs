@@ -5,6 +5,12 @@ mod architecture;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod holder;
 #[cfg(test)]
+mod mistakes;
+#[cfg(test)]
 mod practice;
+#[cfg(test)]
+mod runs;
