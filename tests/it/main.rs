@@ -14,3 +14,5 @@ mod mistakes;
 mod practice;
 #[cfg(test)]
 mod runs;
+#[cfg(test)]
+mod screen;

@@ -111,13 +111,17 @@ impl Home {
         until(&format!("{id} in zone {zone}"), seen, || (self.ticket(dir, id)["zone"] == zone).then_some(()));
     }
 
-    /// Returns the pids of processes that carry one of this home's sessions in their environment.
+    /// Returns the pids of processes of this home's sessions.
     pub(crate) fn processes(&self) -> Vec<i32> {
-        let marker = self.state().join("sessions").display().to_string();
+        self.processes_naming(&self.state().join("sessions").display().to_string())
+    }
+
+    /// Returns the pids of processes with `marker` in their environment or command line.
+    pub(crate) fn processes_naming(&self, marker: &str) -> Vec<i32> {
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let holds = |file: &str| fs::read(entry.path().join(file)).is_ok_and(|text| contains(&text, &marker));
+            let holds = |file: &str| fs::read(entry.path().join(file)).is_ok_and(|text| contains(&text, marker));
             if holds("environ") || holds("cmdline") {
                 found.push(pid);
             }
@@ -127,10 +131,13 @@ impl Home {
 }
 
 impl Drop for Home {
-    /// Ends what a story left running: these processes name this home's own temporary directory.
+    /// Ends what a story left running: only processes that name this home's own temporary directory.
     fn drop(&mut self) {
-        for _ in 0..3 {
-            for pid in self.processes() {
+        let marker = self.root.path().display().to_string();
+        let gone = |home: &Self| home.processes_naming(&marker).is_empty();
+        let deadline = std::time::Instant::now() + super::PATIENCE;
+        while !gone(self) && std::time::Instant::now() < deadline {
+            for pid in self.processes_naming(&marker) {
                 if let Some(pid) = rustix::process::Pid::from_raw(pid) {
                     let _gone_already = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
                 }
