@@ -6,7 +6,7 @@
 //! # The map
 //!
 //! Two pure state machines with every IO at the edge. The engine's is [`domain::fleet::Fleet::step`]: an input in, events
-//! and effects out. The screen's is `tui::Model::update` and `view`: a message in, effects and a frame out.
+//! and effects out. The screen's is [`tui`]'s `Model::update` and `view`: a message in, effects and a frame out.
 //!
 //! ```text
 //!             intent                          facts
@@ -48,6 +48,7 @@
 //!
 //! Who may import whom, file sizes and who may name which crate are kept by `tests/it/architecture.rs`.
 
+pub mod actions;
 pub mod adapters;
 pub mod bus;
 pub mod config;
@@ -60,3 +61,4 @@ pub mod report;
 pub mod slots;
 pub mod store;
 pub mod terminal;
+pub mod tui;

@@ -1,0 +1,155 @@
+//! Whether an action can do anything now, and why not. Keys, hints, help and palette all ask here.
+
+use std::fmt;
+
+use super::catalogue::Action;
+use crate::domain::fleet::Fleet;
+use crate::domain::session::Ask;
+use crate::domain::ticket::{Status, Ticket};
+use crate::domain::zone::{Zone, placement};
+
+/// Why an action would do nothing now: half a sentence that follows its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Why(pub &'static str);
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Returns whether `action` can do anything now; `ticket` is the selected one.
+pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Result<(), Why> {
+    match action {
+        Action::Approve
+        | Action::Reject
+        | Action::Reply
+        | Action::Land
+        | Action::Attach
+        | Action::Peek
+        | Action::Detail
+        | Action::CopyPath
+        | Action::Retry
+        | Action::Skip
+        | Action::TogglePause
+        | Action::Pause
+        | Action::Resume
+        | Action::Stop
+        | Action::PausePlan
+        | Action::ResumePlan
+        | Action::ToggleZoneCollapse => {
+            let ticket = ticket.ok_or(Why("no ticket is selected"))?;
+            on_ticket(action, fleet, ticket)
+        }
+        Action::NextNeedingYou => {
+            let any = fleet.tickets.values().any(|ticket| placement(fleet, ticket).zone.needs_person());
+            unless(!any, "nothing needs you")
+        }
+        Action::Problems => unless(fleet.live.problems.is_empty(), "no file has a defect"),
+        Action::Leave
+        | Action::Zoom
+        | Action::ScrollUp
+        | Action::ScrollDown
+        | Action::Up
+        | Action::Down
+        | Action::PageUp
+        | Action::PageDown
+        | Action::Top
+        | Action::Bottom
+        | Action::Previous
+        | Action::Next
+        | Action::Filter
+        | Action::Palette
+        | Action::Help
+        | Action::Accept
+        | Action::Yes
+        | Action::NewLine
+        | Action::Suggest
+        | Action::Close
+        | Action::Back
+        | Action::Quit => Ok(()),
+    }
+}
+
+fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> {
+    let progress = &ticket.progress;
+    let status = &progress.status;
+    match action {
+        Action::Approve => approve(ticket),
+        Action::Reject => unless(
+            progress.requests.is_empty() && !matches!(status, Status::Approval { .. }),
+            "it does not wait for a decision",
+        ),
+        Action::Reply => unless(!asks_question(ticket), "its agent asks no question"),
+        Action::Land => unless(placement(fleet, ticket).zone != Zone::Merge, "it does not wait to be landed"),
+        Action::Attach => unless(progress.sessions == 0, "it has no session yet"),
+        Action::Peek => {
+            let asks = !progress.requests.is_empty() || matches!(status, Status::Approval { .. });
+            unless(!asks, "it asks for nothing")
+        }
+        Action::CopyPath => match &progress.workspace {
+            None => Err(Why("it has no workspace yet")),
+            Some(checkout) => unless(checkout.removed, "its workspace was removed"),
+        },
+        Action::Retry => retry(status),
+        Action::Skip => skip(fleet, ticket),
+        Action::TogglePause => unless(is_complete(status), "it is done"),
+        Action::Pause => {
+            unless(is_complete(status), "it is done")?;
+            unless(progress.paused, "it is paused already")
+        }
+        Action::Resume => unless(!progress.paused, "it is not paused"),
+        Action::Stop => {
+            let runs = matches!(status, Status::Running { .. } | Status::Stopping { .. });
+            unless(!runs, "nothing of it runs")
+        }
+        Action::PausePlan => unless(plan_paused(fleet, ticket), "its plan is paused already"),
+        Action::ResumePlan => unless(!plan_paused(fleet, ticket), "its plan is not paused"),
+        _ => Ok(()),
+    }
+}
+
+fn approve(ticket: &Ticket) -> Result<(), Why> {
+    match ticket.progress.requests.first().map(|request| &request.ask) {
+        Some(Ask::Permission { .. }) => Ok(()),
+        Some(Ask::Question { .. }) => Err(Why("its agent asks a question: reply to it")),
+        None => unless(!matches!(ticket.progress.status, Status::Approval { .. }), "it does not wait for a decision"),
+    }
+}
+
+fn retry(status: &Status) -> Result<(), Why> {
+    match status {
+        Status::Running { .. }
+        | Status::Polling { .. }
+        | Status::Backoff { .. }
+        | Status::Failed { .. }
+        | Status::Complete { needs_attention: true, .. } => Ok(()),
+        Status::Approval { .. } => Err(Why("it waits for a decision")),
+        Status::Stopping { .. } => Err(Why("it is being stopped")),
+        Status::Queued | Status::Preparing => Err(Why("it is about to run anyway")),
+        Status::Complete { needs_attention: false, .. } => Err(Why("it is done")),
+    }
+}
+
+fn skip(fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> {
+    unless(fleet.workflow_of(ticket).is_none(), "it has not started")?;
+    unless(matches!(ticket.progress.status, Status::Stopping { .. }), "it is being stopped")?;
+    let removed = ticket.progress.workspace.as_ref().is_some_and(|checkout| checkout.removed);
+    unless(removed, "it is done and its workspace was removed")
+}
+
+fn asks_question(ticket: &Ticket) -> bool {
+    matches!(ticket.progress.requests.first().map(|request| &request.ask), Some(Ask::Question { .. }))
+}
+
+fn is_complete(status: &Status) -> bool {
+    matches!(status, Status::Complete { .. })
+}
+
+fn plan_paused(fleet: &Fleet, ticket: &Ticket) -> bool {
+    fleet.plans.get(&ticket.brief.key.plan).is_some_and(|plan| plan.paused)
+}
+
+fn unless(obstacle: bool, why: &'static str) -> Result<(), Why> {
+    if obstacle { Err(Why(why)) } else { Ok(()) }
+}

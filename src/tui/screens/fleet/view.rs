@@ -1,0 +1,117 @@
+//! Draws the fleet screen: the top line, the rules, and the parts in between.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+
+use super::beside::{draw_bar, draw_pane};
+use super::table::draw_table;
+use crate::actions::Action;
+use crate::domain::zone::Zone;
+use crate::tui::format::{clean, count, cut};
+use crate::tui::model::{Model, Role as Who};
+use crate::tui::theme::Role;
+use crate::tui::view::PaneView;
+use crate::tui::widgets::pen::Pen;
+
+/// A screen narrower than this has room for the most important count alone.
+const NARROW: usize = 64;
+
+/// Draws everything below the overlays. Returns where the cursor is, if a terminal has the keys.
+pub(in crate::tui) fn draw(model: &Model, pane: Option<PaneView<'_>>, buffer: &mut Buffer) -> Option<Position> {
+    let areas = model.areas();
+    draw_top(model, areas.top, buffer);
+    draw_rules(model, buffer);
+    draw_table(model, areas.table, buffer);
+    draw_bar(model, areas.bar, buffer);
+    draw_pane(model, pane, areas.terminal, buffer)
+}
+
+fn draw_top(model: &Model, area: Rect, buffer: &mut Buffer) {
+    let theme = &model.setup.theme;
+    let symbols = &model.setup.symbols;
+    let mut pen = Pen::new(area, buffer);
+    pen.put(" ", Style::new());
+    pen.put("aotui", theme.style(Role::Accent).add_modifier(Modifier::BOLD));
+    pen.put("  ", Style::new());
+    let columns = usize::from(area.width);
+    pen.put(&cut(&plan_name(model), columns / 3, symbols.ellipsis), theme.style(Role::Strong));
+    let (sign, word, role) = state(model);
+    let narrow = columns < NARROW;
+    let word = if narrow && role == Role::Good { String::new() } else { format!(" {word}") };
+    pen.put(&format!("  {sign}{word}"), theme.style(role));
+    draw_counts(model, &mut pen, narrow);
+    let filter = model.table.filter.text();
+    if !filter.is_empty() {
+        pen.put(&format!("   /{filter}"), theme.style(Role::Accent));
+    }
+    let problems = model.fleet.live.problems.len();
+    if problems > 0 {
+        let text = count(problems, "defective file", "defective files");
+        pen.right(&format!("{text} {} ", model.key(Action::Problems)), theme.style(Role::Bad));
+    }
+}
+
+/// Counts what works, what needs a person and what is done; on a narrow screen, the second alone.
+fn draw_counts(model: &Model, pen: &mut Pen<'_>, narrow: bool) {
+    let theme = &model.setup.theme;
+    let table = &model.table;
+    let needing = table.needing_you();
+    let needs = (needing > 0).then(|| (count(needing, "needs you", "need you"), Role::Badge));
+    let working = Some((format!("{} working", table.count(Zone::Working)), Role::Text)).filter(|_| !narrow);
+    let done = Some((format!("{} done", table.count(Zone::Done)), Role::Muted)).filter(|_| !narrow);
+    let mut glue = if narrow { "  " } else { "   " }.to_owned();
+    for (text, role) in [working, needs, done].into_iter().flatten() {
+        pen.put(&glue, theme.style(Role::Muted));
+        pen.put(&text, theme.style(role));
+        glue = format!(" {} ", model.setup.symbols.dot);
+    }
+}
+
+fn plan_name(model: &Model) -> String {
+    let plans = &model.fleet.plans;
+    let only = model.setup.plan.as_ref().and_then(|plan| plans.get(plan));
+    match (only, plans.len()) {
+        (Some(plan), _) => clean(&plan.name),
+        (None, 0) => "no plan yet".to_owned(),
+        (None, 1) => plans.values().next().map(|plan| clean(&plan.name)).unwrap_or_default(),
+        (None, n) => format!("{n} plans"),
+    }
+}
+
+fn state(model: &Model) -> (&'static str, &'static str, Role) {
+    let symbols = &model.setup.symbols;
+    let plans = model.fleet.plans.values();
+    let mut shown = plans.filter(|plan| model.setup.plan.as_ref().is_none_or(|only| plan.id == *only)).peekable();
+    let all_paused = shown.peek().is_some() && shown.all(|plan| plan.paused);
+    match model.setup.who {
+        _ if model.engine_gone => (symbols.failed, "engine stopped", Role::Bad),
+        _ if all_paused => (symbols.paused, "paused", Role::Warn),
+        Who::Owner => (symbols.running, "running", Role::Good),
+        Who::Client => (symbols.running, "running elsewhere", Role::Good),
+    }
+}
+
+fn draw_rules(model: &Model, buffer: &mut Buffer) {
+    let theme = &model.setup.theme;
+    let [across, down, meets_down, meets_up] = model.setup.symbols.rule;
+    let areas = model.areas();
+    let quiet = theme.style(Role::Rule);
+    let focus = if model.attached() { theme.style(Role::RuleFocus) } else { quiet };
+    for (rule, meets) in [(areas.top_rule, meets_down), (areas.bottom_rule, meets_up)] {
+        for x in rule.left()..rule.right() {
+            let at_split = rule.height > 0 && areas.rule.width > 0 && x == areas.rule.x;
+            let right = x >= areas.rule.x && areas.rule.width > 0;
+            put(buffer, (x, rule.y), if at_split { meets } else { across }, if right { focus } else { quiet }, rule);
+        }
+    }
+    for y in areas.rule.top()..areas.rule.bottom() {
+        put(buffer, (areas.rule.x, y), down, focus, areas.rule);
+    }
+}
+
+fn put(buffer: &mut Buffer, (x, y): (u16, u16), symbol: &str, style: Style, within: Rect) {
+    if within.contains(Position::new(x, y)) {
+        buffer.set_stringn(x, y, symbol, 1, style);
+    }
+}

@@ -1,0 +1,3 @@
+//! The screens. They know the model and never one another.
+
+pub(super) mod fleet;
