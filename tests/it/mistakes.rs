@@ -127,7 +127,10 @@ fn a_repository_that_is_none_is_refused_before_anything_is_made() {
 #[test]
 fn a_missing_agent_command_is_named() {
     let (home, repo) = ready();
-    home.write("aotui/config.yaml", "defaultAgent: mine\nagents:\n  mine: {command: no-such-agent, args: ['{{ promptFile }}']}\n");
+    home.write(
+        "aotui/config.yaml",
+        "defaultAgent: mine\nagents:\n  mine: {command: no-such-agent, args: ['{{ promptFile }}']}\n",
+    );
     home.ok(&repo, &["add", "x", "--id", "A", "--workflow", "standard"]);
     assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 3);
     let why = home.ticket(&repo, "A")["why"].to_string();

@@ -59,7 +59,8 @@ fn three_tickets_two_of_them_blocked_finish_after_their_approvals_and_the_checko
     home.write("aotui/workflows/walk.yaml", WALK);
     home.ok(&repo, &["init"]);
     for (id, blocked) in [("A", None), ("B", Some("A")), ("C", Some("A"))] {
-        let description = story(&format!("  - write: {{path: {id}.txt, text: \"by {id}\"}}\n  - commit: Add {id}.txt\n"));
+        let description =
+            story(&format!("  - write: {{path: {id}.txt, text: \"by {id}\"}}\n  - commit: Add {id}.txt\n"));
         let title = format!("Write {id}");
         let mut args = vec!["add", &title, "--id", id, "--workflow", "walk", "--description", &description];
         args.extend(blocked.iter().flat_map(|blocker| ["--blocked-by", blocker]));
@@ -115,7 +116,10 @@ fn journal_says(home: &Home, ticket: &str, what: &str) -> bool {
 fn a_run_ends_when_only_a_person_can_go_on_and_its_code_says_so() {
     let home = Home::new();
     let repo = home.repo();
-    home.write("aotui/workflows/ask.yaml", "name: ask\nphases:\n  - {id: ok, type: approval, onSuccess: done}\n  - {id: done, type: terminal}\n");
+    home.write(
+        "aotui/workflows/ask.yaml",
+        "name: ask\nphases:\n  - {id: ok, type: approval, onSuccess: done}\n  - {id: done, type: terminal}\n",
+    );
     home.write("aotui/workflows/bad.yaml", "name: bad\nphases:\n  - {id: no, type: script, run: 'echo it broke; exit 7', onSuccess: done}\n  - {id: done, type: terminal}\n");
     home.ok(&repo, &["init"]);
     home.ok(&repo, &["add", "Ask me", "--id", "A", "--workflow", "ask"]);
@@ -173,7 +177,10 @@ fn a_second_engine_is_refused_and_told_who_is_there() {
 fn files_edited_while_the_engine_runs_are_taken_up_and_a_broken_one_stops_nothing() {
     let home = Home::new();
     let repo = home.repo();
-    home.write("aotui/workflows/noop.yaml", "name: noop\nphases:\n  - {id: a, type: script, run: ':', onSuccess: done}\n  - {id: done, type: terminal}\n");
+    home.write(
+        "aotui/workflows/noop.yaml",
+        "name: noop\nphases:\n  - {id: a, type: script, run: ':', onSuccess: done}\n  - {id: done, type: terminal}\n",
+    );
     home.ok(&repo, &["init"]);
     let mut run = home.command(&repo, &["run"]).stdout(Stdio::null()).spawn().unwrap();
     until("the engine is up", String::new, || {
@@ -184,9 +191,11 @@ fn files_edited_while_the_engine_runs_are_taken_up_and_a_broken_one_stops_nothin
     fs::write(tickets.join("BAD.json"), "{\n  \"ticketId\": \"BAD\",\n  title: 1\n}").unwrap();
     fs::write(tickets.join("N.json"), r#"{"ticketId": "N", "title": "Dropped in", "workflow": "noop"}"#).unwrap();
     home.wait_zone(&repo, "N", "done");
-    until("the defect is shown", || home.ok(&repo, &["status"]), || {
-        home.ok(&repo, &["status", "--json"]).contains("BAD.json").then_some(())
-    });
+    until(
+        "the defect is shown",
+        || home.ok(&repo, &["status"]),
+        || home.ok(&repo, &["status", "--json"]).contains("BAD.json").then_some(()),
+    );
     let status = home.ok(&repo, &["status"]);
     assert!(status.contains("BAD.json:3:3"), "{status}");
     run.kill().unwrap();

@@ -124,7 +124,9 @@ fn any_size_draws_and_the_terminal_is_given_back() {
     app.press("q");
     assert_eq!(app.ended(), 0);
     let raw = String::from_utf8_lossy(&app.raw()).into_owned();
-    for (enter, leave) in [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?2004h", "\x1b[?2004l"), ("\x1b[?1000h", "\x1b[?1000l")] {
+    for (enter, leave) in
+        [("\x1b[?1049h", "\x1b[?1049l"), ("\x1b[?2004h", "\x1b[?2004l"), ("\x1b[?1000h", "\x1b[?1000l")]
+    {
         let (entered, left) = (raw.rfind(enter), raw.rfind(leave));
         assert!(entered.is_some() && left > entered, "{enter:?} is not taken back");
     }
