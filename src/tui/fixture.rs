@@ -130,6 +130,7 @@ fn workflow() -> Workflow {
         agent: None,
         allowed_tools: Vec::new(),
         max_turns: None,
+        model: None,
     };
     let asks = |asks| PhaseKind::Approval(Approval { asks, message: None });
     let phases = [

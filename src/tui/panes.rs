@@ -40,7 +40,6 @@ impl Panes {
             }
             None => {
                 let pane = Pane::open(self.sessions_dir.join(session.to_string()), Arc::clone(&self.notify));
-                pane.answer_queries();
                 self.open.push_front((session.clone(), pane));
                 self.open.truncate(KEPT);
             }

@@ -86,14 +86,10 @@ impl App {
     /// Waits until it has ended and returns its exit code.
     pub(crate) fn ended(&mut self) -> u32 {
         let mut code = None;
-        until(
-            "the program ends",
-            || String::new(),
-            || {
-                code = self.child.try_wait().unwrap().map(|status| status.exit_code());
-                code
-            },
-        )
+        until("the program ends", String::new, || {
+            code = self.child.try_wait().unwrap().map(|status| status.exit_code());
+            code
+        })
     }
 
     /// Returns every byte it ever wrote to the terminal.

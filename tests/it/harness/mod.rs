@@ -4,7 +4,7 @@ mod app;
 mod home;
 
 pub(crate) use app::App;
-pub(crate) use home::Home;
+pub(crate) use home::{Home, Ran};
 
 use std::time::{Duration, Instant};
 
