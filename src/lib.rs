@@ -50,12 +50,15 @@
 
 pub mod actions;
 pub mod adapters;
+pub mod app;
 pub mod bus;
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;
 pub mod holder;
+pub mod ipc;
 pub mod practice;
 pub mod report;
 pub mod slots;

@@ -15,9 +15,10 @@ use crate::report;
 pub type Settled = Box<dyn FnOnce() + Send>;
 
 /// Watches `spool` for as long as it is polled, and hands every report to `deliver`, waiting for it each time.
-pub async fn watch<F>(spool: PathBuf, mut deliver: F) -> notify::Result<()>
+pub async fn watch<F, D>(spool: PathBuf, mut deliver: F) -> notify::Result<()>
 where
-    F: AsyncFnMut(Report, Settled),
+    F: FnMut(Report, Settled) -> D,
+    D: Future<Output = ()>,
 {
     let changed = Arc::new(Notify::new());
     let notify = Arc::clone(&changed);

@@ -98,6 +98,13 @@ impl Library {
         self.read(repo, found)
     }
 
+    /// Reads the workflow in `file`, as if the library had it.
+    pub fn check(&self, repo: Option<&Path>, file: &Path) -> Result<Loaded<Workflow>, Vec<Problem>> {
+        let label = shown(file);
+        let text = yaml::read(file, &label, true).map_err(|problem| vec![problem])?;
+        workflow_file::parse(&label, &text, &View { library: self, repo })
+    }
+
     /// Returns every workflow for work on `repo`, first those that win. A broken file hides no other.
     pub fn workflows(&self, repo: Option<&Path>) -> Vec<Listed> {
         let mut seen: BTreeSet<(Source, String)> = BTreeSet::new();

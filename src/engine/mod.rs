@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use act::{act, read_only};
+pub use act::{ActError, act, read_only};
 use executor::Executor;
 pub use executor::Slots;
 use turn::Turns;

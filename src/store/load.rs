@@ -183,9 +183,7 @@ impl Scan {
     /// Lists the tickets whose snapshot cannot be used as it is: damaged, edited, or gone though the engine's plan file
     /// lists them. The whole journal is read for them.
     fn suspects(&self) -> BTreeSet<TicketKey> {
-        let edited = self.tickets.iter().filter(|(key, file)| {
-            file.state.as_ref().is_some_and(|state| state.brief != brief_digest(&file.brief(&key.plan)))
-        });
+        let edited = self.tickets.iter().filter(|(key, file)| file.state.is_some() && is_brief_edited(file, &key.plan));
         let mut suspects: BTreeSet<TicketKey> = edited.map(|(key, _)| key.clone()).collect();
         suspects.extend(self.broken.iter().cloned());
         for (plan, file) in self.plans.iter().filter(|(_, file)| file.seq.is_some()) {
@@ -217,11 +215,14 @@ impl Scan {
         included
     }
 
-    /// Lists what the files say, to be compared with what the journal knows.
+    /// Lists what people wrote into the files, to be compared with what the journal knows. Files that are as the engine
+    /// wrote them say nothing: they may be older than the journal.
     fn wanted(&self) -> Vec<Command> {
-        let plans = self.plans.values().map(|file| Command::PutPlan { plan: file.plan() });
+        let edited_plans = self.plans.values().filter(|file| file.is_edited());
+        let plans = edited_plans.map(|file| Command::PutPlan { plan: file.plan() });
         let tickets = self.tickets.iter().filter_map(|(key, file)| {
-            let (order, blocked_by) = place_in(self.plans.get(&key.plan)?, key);
+            let plan = self.plans.get(&key.plan).filter(|plan| plan.is_edited() || is_brief_edited(file, &key.plan))?;
+            let (order, blocked_by) = place_in(plan, key);
             Some(Command::PutTicket { brief: file.brief(&key.plan), order, blocked_by })
         });
         plans.chain(tickets).collect()
@@ -259,6 +260,32 @@ impl Included {
 pub fn changed_files(layout: &Layout) -> (Vec<Command>, Vec<Problem>) {
     let scan = scan(layout);
     (scan.wanted(), scan.problems)
+}
+
+/// Returns whether a file below the plans may say something else than the engine last wrote there. Cheap: an engine's
+/// own writes have to be told from a person's for every one of them.
+pub fn is_edited(layout: &Layout, path: &Path) -> bool {
+    let hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    if path.is_dir() {
+        // What was written into a new directory before it was watched tells nobody.
+        return !hidden;
+    }
+    if hidden || path.extension().is_none_or(|extension| extension != "json") {
+        return false;
+    }
+    let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { return true };
+    let plan = path.ancestors().find(|above| above.parent() == Some(&layout.plans()));
+    let plan = plan.and_then(Path::file_name).and_then(|name| PlanId::new(name.to_string_lossy()).ok());
+    let (Some(plan), Ok(text)) = (plan, read_regular(path)) else { return true };
+    if path == layout.plan_file(&plan) {
+        return PlanFile::parse("", &text, plan.as_str()).map_or(true, |file| file.is_edited());
+    }
+    TicketFile::parse("", &text, &plan, stem).map_or(true, |file| is_brief_edited(&file, &plan))
+}
+
+/// Returns whether a person changed the brief since the engine wrote it, or no engine did.
+fn is_brief_edited(file: &TicketFile, plan: &PlanId) -> bool {
+    file.state.as_ref().is_none_or(|state| state.brief != brief_digest(&file.brief(plan)))
 }
 
 fn json_files(dir: &Path) -> Vec<std::path::PathBuf> {

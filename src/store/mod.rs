@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 pub use journal::{Journal, read_journal};
 pub use layout::Layout;
-pub use load::{Loaded, changed_files, read};
+pub use load::{Loaded, changed_files, is_edited, read};
 pub use lock::{Lock, LockHolder, holder};
 pub use snapshots::{Job, Snapshots};
 

@@ -36,6 +36,9 @@ pub(super) struct PlanFile {
     /// The journal sequence this snapshot includes; `None` in a file no engine has written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seq: Option<u64>,
+    /// Hash of what a person may change as the engine last wrote it; another hash means that it was edited since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<String>,
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
@@ -59,6 +62,23 @@ impl PlanFile {
             return Err(Problem::in_file(name, message).hint("make them the same"));
         }
         Ok(file)
+    }
+
+    /// Returns whether a person changed the file since the engine wrote it, or no engine did. A file that is only older
+    /// than the journal is not edited, and must not be taken for a wish.
+    pub(super) fn is_edited(&self) -> bool {
+        self.written.as_ref() != Some(&self.digest())
+    }
+
+    /// Returns whether the file says the same of the plan and of these tickets. Holding a plan is the engine's word.
+    pub(super) fn says(&self, plan: &Plan, entries: &[PlanEntry]) -> bool {
+        Plan { paused: plan.paused, ..self.plan() } == *plan
+            && entries.iter().all(|entry| self.entry(&entry.ticket_id) == *entry)
+    }
+
+    fn digest(&self) -> String {
+        let text = serde_json::to_vec(&(self.plan(), &self.tickets)).unwrap_or_default();
+        blake3::hash(&text).to_hex().chars().take(16).collect()
     }
 
     /// Returns the plan without its entries.
@@ -118,7 +138,7 @@ impl PlanFile {
 
     /// Returns the file for a plan, keeping unknown fields of the `old` one.
     pub(super) fn compose(plan: &Plan, entries: Vec<PlanEntry>, seq: u64, old: Option<PlanFile>) -> Self {
-        PlanFile {
+        let mut file = PlanFile {
             id: plan.id.clone(),
             name: plan.name.clone(),
             repo: plan.repo.clone(),
@@ -130,8 +150,11 @@ impl PlanFile {
             status: if plan.paused { PlanStatus::Paused } else { PlanStatus::Active },
             tickets: entries,
             seq: Some(seq),
+            written: None,
             extra: old.map(|old| old.extra).unwrap_or_default(),
-        }
+        };
+        file.written = Some(file.digest());
+        file
     }
 }
 

@@ -161,6 +161,8 @@ fn write_ticket(layout: &Layout, fleet: &Fleet, key: &TicketKey) -> Result<bool,
     Ok(true)
 }
 
+/// Writes a plan's file unless a person's edit is in it that has not been taken over yet. Says whether it is up to date.
+/// Entries of tickets whose files are still to come stay in it.
 fn write_plan(layout: &Layout, fleet: &Fleet, id: &PlanId) -> Result<bool, StoreError> {
     let Some(plan) = fleet.plans.get(id) else { return Ok(true) };
     let dir = layout.tickets(id);
@@ -173,12 +175,21 @@ fn write_plan(layout: &Layout, fleet: &Fleet, id: &PlanId) -> Result<bool, Store
         },
         Err(_) => None,
     };
-    let entries = fleet.tickets_of(id).into_iter().map(|ticket| PlanEntry {
+    let known = fleet.tickets_of(id).into_iter().map(|ticket| PlanEntry {
         ticket_id: ticket.brief.key.ticket.clone(),
         order: ticket.order,
         blocked_by: ticket.blocked_by.iter().map(|key| key.ticket.clone()).collect(),
     });
-    put_json(&path, &PlanFile::compose(plan, entries.collect(), fleet.seq, old))?;
+    let mut entries: Vec<PlanEntry> = known.collect();
+    if let Some(old) = &old {
+        if old.is_edited() && !old.says(plan, &entries) {
+            return Ok(false);
+        }
+        let is_known =
+            |entry: &PlanEntry| fleet.tickets.contains_key(&TicketKey::new(id.clone(), entry.ticket_id.clone()));
+        entries.extend(old.tickets.iter().filter(|entry| !is_known(entry)).cloned());
+    }
+    put_json(&path, &PlanFile::compose(plan, entries, fleet.seq, old))?;
     Ok(true)
 }
 

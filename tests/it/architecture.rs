@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adapters", &["domain", "slots", "holder", "terminal", "report", "config"]),
     ("ipc", &["domain", "bus"]),
     ("tui", &["domain", "bus", "actions", "terminal", "config"]),
-    ("cli", &["domain", "actions", "config", "store", "ipc", "terminal", "report"]),
+    ("cli", &["domain", "bus", "actions", "config", "store", "ipc", "terminal", "report"]),
 ];
 
 /// Names that may appear only below the given paths, and why.

@@ -105,6 +105,26 @@ impl Fleet {
         places
     }
 
+    /// Returns whether something is under way, or will start, without a person doing anything.
+    pub fn goes_on_alone(&self) -> bool {
+        let concerns = |key: &TicketKey| self.policy.only.as_ref().is_none_or(|only| only.contains(key));
+        let under_way = self.tickets.values().filter(|ticket| concerns(&ticket.brief.key)).any(|ticket| {
+            let progress = &ticket.progress;
+            match progress.status {
+                Status::Preparing | Status::Stopping { .. } => true,
+                Status::Running { .. } => progress.requests.is_empty(),
+                Status::Polling { .. } | Status::Backoff { .. } => !progress.paused,
+                Status::Queued | Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
+            }
+        });
+        let free = self.places();
+        under_way
+            || self.startable().iter().filter_map(|key| self.ticket(key)).any(|ticket| {
+                let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
+                (if is_poll { free.polls } else { free.work }) > 0
+            })
+    }
+
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.
     fn startable(&self) -> Vec<TicketKey> {
         let mut ready: Vec<&Arc<Ticket>> = self.tickets.values().filter(|ticket| self.may_start(ticket)).collect();

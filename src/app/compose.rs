@@ -1,0 +1,102 @@
+//! A running engine with everything around it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::files;
+use super::house::House;
+use crate::adapters::launcher::{Desk, LibraryLauncher};
+use crate::adapters::runtime::HolderRuntime;
+use crate::adapters::spool::{self, Settled};
+use crate::adapters::workspace::GitWorkspace;
+use crate::bus::{Link, bus};
+use crate::cli::Failure;
+use crate::domain::command::Command;
+use crate::domain::effect::Report;
+use crate::domain::fleet::{Fleet, Policy};
+use crate::domain::ids::TicketKey;
+use crate::engine::{Arrival, Engine, Slots};
+use crate::ipc::Server;
+use crate::store::{Store, StoreError};
+
+/// An engine at work in this process. Sessions outlive it.
+pub(super) struct Running {
+    /// The way to it.
+    pub(super) link: Link,
+    engine: JoinHandle<Result<(), StoreError>>,
+    around: JoinSet<()>,
+    cancel: CancellationToken,
+}
+
+/// Starts an engine on the state of `house`, for these tickets alone where some are named.
+pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result<Running, Failure> {
+    let (store, mut loaded) = Store::open(&house.settings.state_dir)?;
+    let layout = store.layout.clone();
+    loaded.fleet.policy = Policy { max_concurrency: house.settings.max_concurrency, dispatch: true, only };
+    let server = Server::bind(&house.socket()?).map_err(|error| Failure::error(error.to_string()))?;
+    let (end, link) = bus(Arc::new(Fleet::clone(&loaded.fleet)));
+    let (engine, reports) = Engine::new(store, loaded.fleet, loaded.wanted, end, slots(house))?;
+
+    let cancel = CancellationToken::new();
+    let engine = tokio::spawn(engine.run(cancel.clone()));
+    let mut around = JoinSet::new();
+    around.spawn(server.serve(link.clone(), cancel.clone()));
+    around.spawn(async move {
+        let deliver = |report: Report, settled: Settled| {
+            let reports = reports.clone();
+            async move {
+                // Without an engine nobody listens; the report stays where it is for the next one.
+                let _engine_gone = reports.send(Arrival { report, settled: Some(settled) }).await;
+            }
+        };
+        if let Err(error) = spool::watch(layout.spool(), deliver).await {
+            tracing::error!("agents' reports cannot be watched: {error}");
+        }
+    });
+    around.spawn(files::watch(house.layout(), house.warnings.clone(), link.clone()));
+    let running = Running { link, engine, around, cancel };
+
+    // The answer comes after the engine's first turn, in which it took up what people wrote while none ran.
+    let mut problems = loaded.problems;
+    problems.extend(house.warnings.iter().cloned());
+    match running.link.command(Command::SetProblems { problems }).await {
+        Ok(()) => Ok(running),
+        Err(_) => Err(running.end().await.err().unwrap_or_else(|| Failure::error("the engine did not start"))),
+    }
+}
+
+fn slots(house: &House) -> Slots {
+    let layout = house.layout();
+    let desk = Desk::new(layout.sessions(), layout.spool(), house.exe.clone(), house.env.clone());
+    Slots {
+        launcher: Arc::new(LibraryLauncher::new(house.library(), house.settings.clone(), desk)),
+        runtime: Arc::new(runtime(house)),
+        workspace: Arc::new(GitWorkspace::new()),
+        stop_grace: Duration::from_secs(house.settings.stop_grace),
+    }
+}
+
+/// Returns what runs the sessions of this house.
+pub(super) fn runtime(house: &House) -> HolderRuntime {
+    let holder = vec![house.exe.clone().into_os_string(), "hold".into()];
+    HolderRuntime::new(house.layout().sessions(), holder)
+}
+
+impl Running {
+    /// Ends the engine: what it knows is on disk when this returns, and sessions go on. Says why it ended by itself,
+    /// if it did.
+    pub(super) async fn end(mut self) -> Result<(), Failure> {
+        self.cancel.cancel();
+        let ended = self.engine.await;
+        self.around.shutdown().await;
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Failure::from(error).hint("nothing is lost: start it again when this is settled")),
+            Err(error) => Err(Failure::error(format!("the engine stopped because of a defect: {error}"))
+                .hint("nothing is lost: start it again, and report this with its log")),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Where this call of the program is at home: places, settings and what they lead to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Failure;
+use crate::config::library::Library;
+use crate::config::paths::Places;
+use crate::config::settings::Settings;
+use crate::domain::problem::Problem;
+use crate::ipc;
+use crate::store::Layout;
+
+/// Everything that is known before anything is started.
+#[derive(Debug, Clone)]
+pub(super) struct House {
+    /// Where things are.
+    pub(super) places: Places,
+    /// The settings in force.
+    pub(super) settings: Settings,
+    /// What a person should look at in the settings file.
+    pub(super) warnings: Vec<Problem>,
+    /// This program.
+    pub(super) exe: PathBuf,
+    /// Where it was called.
+    pub(super) cwd: PathBuf,
+    /// The environment it was called in, as far as it is text.
+    pub(super) env: BTreeMap<String, String>,
+}
+
+impl House {
+    /// Finds the places and reads the settings.
+    pub(super) fn open(config: Option<&Path>) -> Result<Self, Failure> {
+        let (exe, cwd, env) = (exe()?, cwd()?, env());
+        let places = Places::find(config, &cwd, |name| env.get(name).cloned())
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        if config.is_some() && !places.config_file.exists() {
+            let message = format!("there is no settings file {}", places.config_file.display());
+            return Err(Failure::usage(message).hint("correct --config, or leave it out"));
+        }
+        let loaded = Settings::load(&places, &exe).map_err(|problems| {
+            Failure::problems("the settings file has defects", problems).hint("correct it and try again")
+        })?;
+        Ok(Self { places, settings: loaded.value, warnings: loaded.warnings, exe, cwd, env })
+    }
+
+    /// Returns a house that lies in `dir` alone, with default settings: the user's own is not touched.
+    pub(super) fn at(dir: &Path) -> Result<Self, Failure> {
+        let (exe, cwd, mut env) = (exe()?, cwd()?, env());
+        env.insert("AOTUI_HOME".to_owned(), dir.display().to_string());
+        let places = Places::find(None, &cwd, |name| env.get(name).cloned())
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let settings = Settings::defaults(&places, &exe);
+        Ok(Self { places, settings, warnings: Vec::new(), exe, cwd, env })
+    }
+
+    /// Returns where the state is.
+    pub(super) fn layout(&self) -> Layout {
+        Layout::new(&self.settings.state_dir)
+    }
+
+    /// Returns the library of these settings.
+    pub(super) fn library(&self) -> Library {
+        Library::new(&self.settings, self.env.get("PATH").map_or("", String::as_str))
+    }
+
+    /// Returns the control socket of the engine on this state.
+    pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
+        // Two spellings of one directory must lead to one socket. A directory that is not there yet has no engine.
+        let state = self.settings.state_dir.canonicalize().unwrap_or_else(|_| self.settings.state_dir.clone());
+        let runtime_dir = self.env.get("XDG_RUNTIME_DIR").map(Path::new);
+        ipc::socket_path(&state, runtime_dir)
+            .map_err(|error| Failure::error(format!("there is no place for the control socket: {error}")))
+    }
+}
+
+fn exe() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| Failure::error(format!("cannot find this program's own path: {error}")))
+}
+
+fn cwd() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| Failure::error(format!("the current directory cannot be found: {error}")))
+}
+
+fn env() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}

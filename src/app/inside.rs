@@ -1,0 +1,69 @@
+//! Verbs that are called inside a session: `aotui report …` and the built-in steps of workflows.
+
+use std::path::PathBuf;
+
+use super::say;
+use crate::adapters::workspace::{LandRequest, Landed, land as land_branch};
+use crate::cli::{Exit, Failure, ReportArgs};
+use crate::domain::agent_report::plain_line;
+use crate::domain::session::Answer;
+use crate::report::{ReportError, Reporter};
+
+/// Exit code of `aotui report` where a person said no.
+const DENIED: u8 = 3;
+
+/// Longest title in a merge commit's subject, in characters.
+const MAX_SUBJECT: usize = 100;
+
+/// Passes on what the agent says; where it asks, waits for the answer and prints it. Returns the exit code.
+pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {
+    let reporter = Reporter::from_env().map_err(|error| failed(&error))?;
+    let answer = match args {
+        ReportArgs::Progress { text } => {
+            reporter.progress(&text).map_err(|error| failed(&error))?;
+            return Ok(Exit::Done.code());
+        }
+        ReportArgs::Permission { tool, detail, reason } => reporter.permission(&tool, &detail, reason.as_deref()),
+        ReportArgs::Question { text, options } => reporter.question(&text, &options),
+    };
+    let (text, code) = match answer.map_err(|error| failed(&error))? {
+        Answer::Allow => ("allowed".to_owned(), Exit::Done.code()),
+        Answer::Reply { text } => (text, Exit::Done.code()),
+        Answer::Deny { message } if message.trim().is_empty() => ("denied".to_owned(), DENIED),
+        Answer::Deny { message } => (message, DENIED),
+    };
+    say(&format!("{text}\n"))?;
+    Ok(code)
+}
+
+fn failed(error: &ReportError) -> Failure {
+    match error {
+        ReportError::NotInSession { .. } => Failure::usage(error.to_string()),
+        ReportError::Io { .. } | ReportError::Invalid { .. } => Failure::error(error.to_string()),
+    }
+}
+
+/// Lands the branch of the session's ticket on its base.
+pub(super) fn land() -> Result<Exit, Failure> {
+    let get = |name: &str| match std::env::var(name) {
+        Ok(value) if !value.is_empty() => Ok(value),
+        _ => Err(Failure::usage(format!("{name} is not set")).hint("this is a step of a workflow: aotui calls it")),
+    };
+    let ticket = get("AOTUI_TICKET")?;
+    let title = plain_line(&get("AOTUI_TITLE").unwrap_or_default(), MAX_SUBJECT);
+    let request = LandRequest {
+        repo: PathBuf::from(get("AOTUI_REPO")?),
+        branch: get("AOTUI_BRANCH")?,
+        base: get("AOTUI_BASE")?,
+        message: format!("{}\n", format!("{ticket}: {title}").trim_end_matches([':', ' '])),
+    };
+    let (branch, base) = (request.branch.clone(), request.base.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))?;
+    match runtime.block_on(land_branch(request)).map_err(|error| Failure::error(error.to_string()))? {
+        Landed::Merged { commit, .. } => say(&format!("landed {branch} on {base} as {commit}\n")),
+        Landed::AlreadyThere { commit } => say(&format!("{base} has all of {branch} already, at {commit}\n")),
+    }
+}

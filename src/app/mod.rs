@@ -1,0 +1,145 @@
+//! The composition root: puts places, settings, library, adapters, store, engine, bus and faces together.
+//!
+//! The only module that sees all others; nothing imports it but `main`. It decides which parts a verb needs (an engine
+//! of its own, the control socket of another, or the lock for a moment) and nothing else.
+
+mod compose;
+mod demo;
+mod files;
+mod house;
+mod inside;
+mod logging;
+mod logs;
+mod play;
+mod screen;
+mod steering;
+#[cfg(test)]
+mod tests;
+mod work;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::cli::output::Style;
+use crate::cli::verbs::{add, init, status, steer, workflow};
+use crate::cli::{self, Exit, Failure, Invocation, Verb, WorkflowVerb, output, repository_of};
+use house::House;
+
+/// Does what the command line asks for and returns how the process ends.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let invocation = match cli::parse(args) {
+        Ok(invocation) => invocation,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+            // Nothing can be said where nobody reads.
+            let _nobody_reads = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let json = wants_json(&invocation.verb);
+    match dispatch(invocation) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => {
+            output::note(&failure.to_string());
+            if json {
+                let _nobody_reads = output::print(&format!("{}\n", serde_json::json!({ "error": failure })));
+            }
+            ExitCode::from(failure.exit().code())
+        }
+    }
+}
+
+fn wants_json(verb: &Verb) -> bool {
+    match verb {
+        Verb::Run(args) => args.json,
+        Verb::Status { json, .. } => *json,
+        _ => false,
+    }
+}
+
+/// Returns the exit code of the process.
+fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
+    let config = invocation.config.as_deref();
+    let exit = match invocation.verb {
+        Verb::Completions(shell) => {
+            let mut text = Vec::new();
+            cli::completions(shell, &mut text);
+            say(&String::from_utf8_lossy(&text))?
+        }
+        Verb::Report(args) => return inside::report(args),
+        Verb::Land => inside::land()?,
+        Verb::Demo(args) => demo::demo(args)?,
+        Verb::Screen => screen::open(&House::open(config)?, None)?,
+        Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
+        Verb::Run(args) => work::run(&House::open(config)?, &args)?,
+        Verb::Status { plan, json } => show_status(&House::open(config)?, plan.as_deref(), json)?,
+        Verb::Logs(args) => logs::print(&House::open(config)?, &args)?,
+        Verb::Steer(args) => {
+            let mut steering = steering::open(&House::open(config)?)?;
+            say(&steer::ticket(&mut *steering, args)?)?
+        }
+        Verb::HoldPlan { plan, pause } => {
+            let mut steering = steering::open(&House::open(config)?)?;
+            say(&steer::plan(&mut *steering, &plan, pause)?)?
+        }
+        Verb::Init { dir } => {
+            let house = House::open(config)?;
+            let dir = dir.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));
+            let mut steering = steering::open(&house)?;
+            say(&init::init(&mut *steering, &house.places, &house.settings.state_dir, &dir)?)?
+        }
+        Verb::Add(args) => {
+            let house = House::open(config)?;
+            let library = house.library();
+            let around = add::Surroundings { settings: &house.settings, library: &library, cwd: &house.cwd };
+            let _turn = steering::one_at_a_time(&house)?;
+            let mut steering = steering::open(&house)?;
+            say(&add::add(&mut *steering, &around, &args)?)?
+        }
+        Verb::Trust { repo } => {
+            let house = House::open(config)?;
+            let dir = repo.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));
+            say(&workflow::trust(&house.settings.state_dir, &dir)?)?
+        }
+        Verb::Workflow(verb) => {
+            let house = House::open(config)?;
+            let (library, repo) = (house.library(), repository_of(&house.cwd));
+            match verb {
+                WorkflowVerb::List => say(&workflow::list(&library, repo.as_deref()))?,
+                WorkflowVerb::Check { file } => {
+                    let file = file.map(|file| house.cwd.join(file));
+                    say(&workflow::check(&library, repo.as_deref(), file.as_deref())?)?
+                }
+            }
+        }
+    };
+    Ok(exit.code())
+}
+
+fn show_status(house: &House, plan: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let (fleet, engine) = steering::look(house)?;
+    let view = status::View::new(&fleet, plan, engine)?;
+    if json {
+        let text = serde_json::to_string_pretty(&view.json()).map_err(|error| Failure::error(error.to_string()))?;
+        return say(&format!("{text}\n"));
+    }
+    say(&view.table(Style::of_stdout(), crate::engine::now()))
+}
+
+/// Prints a result.
+fn say(text: &str) -> Result<Exit, Failure> {
+    output::print(text).map_err(|error| Failure::error(format!("cannot write to stdout: {error}")))?;
+    Ok(Exit::Done)
+}
+
+/// Runs asynchronous work to its end on all cores.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::error(format!("cannot start the runtime: {error}")))?;
+    let result = runtime.block_on(work);
+    // What still blocks in a thread (a slow disk, a program that hangs) must not keep the process alive.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    result
+}

@@ -1,0 +1,324 @@
+//! The tree of verbs. Verbs that steer a ticket come from the catalogue of actions, so that keys and verbs agree.
+
+use std::io;
+
+use clap::builder::{Styles, styling::AnsiColor};
+use clap::{Arg, ArgAction, Command, value_parser};
+use clap_complete::Shell;
+
+use super::exit::Exit;
+use crate::actions::{Action, Arg as ActionArg};
+
+/// Returns the whole command line.
+pub fn command() -> Command {
+    Command::new("aotui")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Supervise coding agents: tickets walk a workflow in worktrees, and you see which one needs you")
+        .long_about(
+            "Takes tickets, walks each one through a workflow, runs agents and scripts for its phases in git worktrees, \
+             and shows in one table which of them need a person. Without a verb it opens that table.",
+        )
+        .after_help(root_help())
+        .styles(Styles::styled().header(AnsiColor::Yellow.on_default().bold()).literal(AnsiColor::Cyan.on_default()))
+        .max_term_width(100)
+        .subcommand_help_heading("Verbs")
+        .disable_help_subcommand(false)
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .global(true)
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
+        )
+        .subcommands([init(), add(), run(), status()])
+        .subcommands(Action::verbs().map(steer))
+        .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
+        .subcommands([logs(), workflow(), trust(), demo(), report(), completions_verb(), builtin()])
+}
+
+/// Writes the completions for a shell.
+pub fn completions(shell: Shell, out: &mut dyn io::Write) {
+    clap_complete::generate(shell, &mut command(), "aotui", out);
+}
+
+fn root_help() -> String {
+    let mut text = String::from(
+        "Examples:\n  \
+         aotui demo                          try it on a sandbox, with an agent that costs nothing\n  \
+         aotui init && aotui add \"Fix login\"  start a plan for the repository you are in\n  \
+         aotui                               work through it on the screen\n  \
+         aotui run --until-done              work through it without a screen\n\nExit codes:\n",
+    );
+    for exit in Exit::ALL {
+        text.push_str(&format!("  {}  {}\n", exit.code(), exit.meaning()));
+    }
+    text.push_str("\nState: $AOTUI_HOME/state or ~/.local/state/aotui. `aotui help VERB` says more.");
+    text
+}
+
+fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
+    let lines: Vec<String> = examples.iter().map(|example| format!("  {example}")).collect();
+    Command::new(name).about(about).after_help(format!("Examples:\n{}", lines.join("\n")))
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    option(name, value, help).action(ArgAction::Append)
+}
+
+fn path(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).value_name(value).value_parser(value_parser!(std::path::PathBuf)).help(help)
+}
+
+fn ticket() -> Arg {
+    Arg::new("ticket").value_name("TICKET").required(true).help(ActionArg::Ticket.doc())
+}
+
+fn json() -> Arg {
+    flag("json", "Prints JSON")
+}
+
+/// Returns the verb of an action about one ticket.
+fn steer(action: Action) -> Command {
+    let spec = action.spec();
+    let mut verb = verb(spec.name, spec.doc, steer_examples(action));
+    for arg in spec.args {
+        let name = arg.name();
+        verb = verb.arg(match arg {
+            ActionArg::Ticket => ticket(),
+            ActionArg::Phase => Arg::new(name).value_name("PHASE").required(true).help(arg.doc()),
+            ActionArg::Text => Arg::new(name).value_name("TEXT").required(true).help(arg.doc()),
+            ActionArg::Note => option(name, "TEXT", arg.doc()).short('m'),
+            ActionArg::Request => option(name, "ID", arg.doc()),
+        });
+    }
+    verb
+}
+
+fn steer_examples(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::Approve => &["aotui approve PAY-114", "aotui approve billing/PAY-114 -m 'keep the old API'"],
+        Action::Reject => &["aotui reject PAY-114 -m 'the test proves nothing'"],
+        Action::Reply => &["aotui reply PAY-114 'use the second one'"],
+        Action::Attach => &["aotui attach PAY-114"],
+        Action::Retry => &["aotui retry PAY-114"],
+        Action::Skip => &["aotui skip PAY-114 land"],
+        Action::Pause => &["aotui pause PAY-114"],
+        Action::Resume => &["aotui resume PAY-114"],
+        _ => &["aotui stop PAY-114"],
+    }
+}
+
+fn plan_verb(action: Action) -> Command {
+    let (about, example): (_, &[&str]) = match action {
+        Action::PausePlan => ("Holds a plan: what runs goes on, nothing new starts.", &["aotui pause-plan billing"]),
+        _ => ("Lets a held plan go on.", &["aotui resume-plan billing"]),
+    };
+    verb(action.name(), about, example).arg(Arg::new("plan").value_name("PLAN").required(true).help("The plan"))
+}
+
+fn init() -> Command {
+    verb(
+        "init",
+        "Writes the settings file, and starts a plan for the repository you are in",
+        &["cd my-repository && aotui init", "aotui init ~/src/my-repository"],
+    )
+    .arg(path("dir", "DIR", "The repository; the current directory unless given"))
+}
+
+fn add() -> Command {
+    verb(
+        "add",
+        "Adds a ticket to a plan",
+        &[
+            "aotui add 'Reject negative amounts'",
+            "aotui add 'Currency of refunds' --id PAY-114 --description @ticket.md --workflow bugfix",
+            "echo 'All the details' | aotui add 'Rounding' --description - --blocked-by PAY-114",
+        ],
+    )
+    .arg(Arg::new("title").value_name("TITLE").required(true).help("One line that says what is wanted"))
+    .arg(option("plan", "PLAN", "The plan; the one of the repository you are in unless given"))
+    .arg(option("id", "ID", "The ticket's id; T-1, T-2 … unless given"))
+    .arg(option("description", "TEXT", "Everything the agent should know; `-` reads stdin, `@FILE` reads a file"))
+    .arg(many("criterion", "TEXT", "What has to be true at the end; may be repeated"))
+    .arg(option("workflow", "NAME", "The workflow; the plan's unless given"))
+    .arg(option("agent", "NAME", "The agent; the plan's unless given"))
+    .arg(many("blocked-by", "TICKET", "A ticket of the same plan that has to be complete before; may be repeated"))
+    .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
+}
+
+fn run() -> Command {
+    verb(
+        "run",
+        "Works without a screen, until it is stopped or there is nothing left to do",
+        &[
+            "aotui run",
+            "aotui run --until-done             ends when nothing goes on without a person",
+            "aotui run --plan billing           ends when that plan is done",
+            "aotui run --ticket PAY-114 --json  one JSON object a line, a summary last",
+        ],
+    )
+    .arg(option("plan", "PLAN", "Works on this plan alone, and ends when it is done"))
+    .arg(many("ticket", "TICKET", "Works on this ticket alone, and ends when it is done; may be repeated"))
+    .arg(flag("until-done", "Ends when all is done or nothing goes on without a person"))
+    .arg(flag("json", "Prints one JSON object a line: what happened, and a summary at the end"))
+}
+
+fn status() -> Command {
+    verb(
+        "status",
+        "Shows every ticket, those that need a person first",
+        &["aotui status", "aotui status --plan billing", "aotui status --json | jq '.plans[].tickets[].zone'"],
+    )
+    .arg(option("plan", "PLAN", "Shows this plan alone"))
+    .arg(json())
+}
+
+fn logs() -> Command {
+    verb(
+        "logs",
+        "Prints what a ticket's session printed",
+        &["aotui logs PAY-114", "aotui logs PAY-114 --follow", "aotui logs PAY-114 --session 2 --raw > recording"],
+    )
+    .arg(ticket())
+    .arg(flag("follow", "Goes on as more is printed, until the session ends").short('f'))
+    .arg(
+        option("session", "N", "The N-th session of the ticket; the newest unless given")
+            .value_parser(value_parser!(u32).range(1..)),
+    )
+    .arg(flag("raw", "Prints every byte as it was recorded; not to a terminal, which would obey them"))
+}
+
+fn workflow() -> Command {
+    verb("workflow", "Lists and checks workflows", &["aotui workflow list", "aotui workflow check my.yaml"])
+        .subcommand_required(true)
+        .subcommand(verb("list", "Lists the workflows that tickets can use here", &["aotui workflow list"]))
+        .subcommand(
+            verb(
+                "check",
+                "Checks a workflow file, or all workflows, and prints every defect",
+                &["aotui workflow check", "aotui workflow check .aotui/workflows/release.yaml"],
+            )
+            .arg(path("file", "FILE", "The file; all workflows unless given")),
+        )
+}
+
+fn trust() -> Command {
+    verb(
+        "trust",
+        "Agrees to the workflows, prompts and scripts that a repository brings, as they are now",
+        &["aotui trust", "aotui trust ~/src/my-repository"],
+    )
+    .arg(path("repo", "REPO", "The repository; the current directory unless given"))
+}
+
+fn demo() -> Command {
+    verb(
+        "demo",
+        "Opens a sandbox repository with tickets that a built-in practice agent works on",
+        &["aotui demo", "aotui demo --headless            no screen: everything a person would do is done for them"],
+    )
+    .arg(flag("headless", "Runs it to its end without a screen and prints a summary"))
+    .arg(
+        option("dir", "DIR", "Where the sandbox is made; a directory for temporary files unless given")
+            .value_parser(value_parser!(std::path::PathBuf)),
+    )
+    .arg(flag("reset", "Removes what an earlier demo left there first"))
+}
+
+fn report() -> Command {
+    verb(
+        "report",
+        "Tells aotui something from inside a session; agents and their hooks call it",
+        &[
+            "aotui report progress 'running the tests'",
+            "aotui report permission --tool Bash --detail 'rm -rf build' --reason 'a clean build'",
+            "aotui report question 'Which database?' --option sqlite --option postgres",
+        ],
+    )
+    .subcommand_required(true)
+    .subcommand(
+        verb("progress", "Says what the agent does now", &["aotui report progress 'running the tests'"])
+            .arg(Arg::new("text").value_name("TEXT").required(true).help("A few words")),
+    )
+    .subcommand(
+        verb(
+            "permission",
+            "Asks a person for permission and waits: exit code 0 is yes, 3 is no; what they say is printed",
+            &["aotui report permission --tool Bash --detail 'rm -rf build'"],
+        )
+        .arg(option("tool", "TOOL", "The tool").required(true))
+        .arg(option("detail", "TEXT", "The exact command, path or diff").required(true))
+        .arg(option("reason", "TEXT", "Why")),
+    )
+    .subcommand(
+        verb(
+            "question",
+            "Asks a person a question, waits, and prints the answer; exit code 3 where they refuse one",
+            &["aotui report question 'Which database?' --option sqlite --option postgres"],
+        )
+        .arg(Arg::new("text").value_name("TEXT").required(true).help("The question"))
+        .arg(many("option", "TEXT", "An answer to suggest; may be repeated")),
+    )
+}
+
+fn completions_verb() -> Command {
+    verb(
+        "completions",
+        "Prints completions for a shell",
+        &["aotui completions bash > ~/.local/share/bash-completion/completions/aotui"],
+    )
+    .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"))
+}
+
+fn builtin() -> Command {
+    verb("builtin", "Carries out a built-in step of a workflow", &["aotui builtin land"])
+        .hide(true)
+        .subcommand_required(true)
+        .subcommand(verb("land", "Lands the branch of the session's ticket", &["aotui builtin land"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_sound_and_every_verb_shows_an_example() {
+        command().debug_assert();
+        check(&command(), "aotui");
+    }
+
+    fn check(command: &Command, path: &str) {
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("Examples:"), "{path} has no example");
+        assert!(help.contains(&format!("  {path}")), "the example of {path} does not call it");
+        assert!(help.lines().all(|line| line.chars().count() <= 100), "{path}: {help}");
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            check(verb, &format!("{path} {}", verb.get_name()));
+        }
+    }
+
+    #[test]
+    fn every_verb_of_the_catalogue_is_there_with_its_own_words() {
+        let tree = command();
+        for action in Action::verbs() {
+            let verb = tree.find_subcommand(action.name()).unwrap();
+            assert_eq!(verb.get_about().unwrap().to_string(), action.spec().doc);
+        }
+    }
+
+    #[test]
+    fn completions_know_the_verbs() {
+        let mut out = Vec::new();
+        completions(Shell::Bash, &mut out);
+        assert!(String::from_utf8(out).unwrap().contains("resume-plan"));
+    }
+}

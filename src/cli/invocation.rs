@@ -1,0 +1,334 @@
+//! What was asked for, as data.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap_complete::Shell;
+
+use super::args::command;
+use crate::actions::Action;
+
+/// One call of the program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The settings file, where one was named.
+    pub config: Option<PathBuf>,
+    /// What to do.
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// Open the table.
+    Screen,
+    /// Work without a screen.
+    Run(RunArgs),
+    /// Show every ticket.
+    Status {
+        /// One plan alone.
+        plan: Option<String>,
+        /// Whether as JSON.
+        json: bool,
+    },
+    /// Do something about one ticket.
+    Steer(SteerArgs),
+    /// Hold a plan or let it go on.
+    HoldPlan {
+        /// The plan.
+        plan: String,
+        /// Whether to hold it.
+        pause: bool,
+    },
+    /// Open the terminal of a ticket's session.
+    Attach {
+        /// The ticket.
+        ticket: String,
+    },
+    /// Print what a session printed.
+    Logs(LogsArgs),
+    /// Write the settings, start a plan.
+    Init {
+        /// The repository; `None` is the current directory.
+        dir: Option<PathBuf>,
+    },
+    /// Add a ticket.
+    Add(AddArgs),
+    /// Try it on a sandbox.
+    Demo(DemoArgs),
+    /// Agree to what a repository brings.
+    Trust {
+        /// The repository; `None` is the current directory.
+        repo: Option<PathBuf>,
+    },
+    /// List or check workflows.
+    Workflow(WorkflowVerb),
+    /// Print completions.
+    Completions(Shell),
+    /// Tell aotui something from inside a session.
+    Report(ReportArgs),
+    /// Land the branch of the session's ticket.
+    Land,
+}
+
+/// What `run` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunArgs {
+    /// One plan alone.
+    pub plan: Option<String>,
+    /// These tickets alone; empty means all.
+    pub tickets: Vec<String>,
+    /// Whether to end when nothing goes on without a person.
+    pub until_done: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// What a verb of the catalogue is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SteerArgs {
+    /// What to do.
+    pub action: Action,
+    /// The ticket, as typed.
+    pub ticket: String,
+    /// The phase, where the action takes one.
+    pub phase: Option<String>,
+    /// The text, where the action takes one.
+    pub text: Option<String>,
+    /// The note.
+    pub note: Option<String>,
+    /// The request.
+    pub request: Option<String>,
+}
+
+/// What `logs` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogsArgs {
+    /// The ticket, as typed.
+    pub ticket: String,
+    /// Whether to go on until the session ends.
+    pub follow: bool,
+    /// Which session; `None` is the newest.
+    pub session: Option<u32>,
+    /// Whether to print the recorded bytes.
+    pub raw: bool,
+}
+
+/// What `add` is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddArgs {
+    /// One line that says what is wanted.
+    pub title: String,
+    /// The plan; `None` is the one of the repository.
+    pub plan: Option<String>,
+    /// The id; `None` takes a free one.
+    pub id: Option<String>,
+    /// The description: text, `-` or `@FILE`.
+    pub description: Option<String>,
+    /// What has to be true at the end.
+    pub criteria: Vec<String>,
+    /// The workflow.
+    pub workflow: Option<String>,
+    /// The agent.
+    pub agent: Option<String>,
+    /// What has to be complete before.
+    pub blocked_by: Vec<String>,
+    /// The base branch of a new plan.
+    pub base: Option<String>,
+}
+
+/// What `demo` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoArgs {
+    /// Whether without a screen.
+    pub headless: bool,
+    /// Where the sandbox is made.
+    pub dir: Option<PathBuf>,
+    /// Whether to start afresh.
+    pub reset: bool,
+}
+
+/// What `workflow` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkflowVerb {
+    /// List them.
+    List,
+    /// Check one file, or all.
+    Check {
+        /// The file.
+        file: Option<PathBuf>,
+    },
+}
+
+/// What `report` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportArgs {
+    /// What the agent does now.
+    Progress {
+        /// A few words.
+        text: String,
+    },
+    /// A permission request.
+    Permission {
+        /// The tool.
+        tool: String,
+        /// The exact command, path or diff.
+        detail: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// A question.
+    Question {
+        /// The question.
+        text: String,
+        /// Suggested answers.
+        options: Vec<String>,
+    },
+}
+
+/// Understands a command line. The error prints itself, and help and version are errors too.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
+    let matches = command().try_get_matches_from(args)?;
+    let config = matches.get_one::<PathBuf>("config").cloned();
+    let verb = match matches.subcommand() {
+        None => Verb::Screen,
+        Some((name, matches)) => verb(name, matches),
+    };
+    Ok(Invocation { config, verb })
+}
+
+fn verb(name: &str, matches: &ArgMatches) -> Verb {
+    match name {
+        "run" => Verb::Run(RunArgs {
+            plan: text(matches, "plan"),
+            tickets: texts(matches, "ticket"),
+            until_done: matches.get_flag("until-done"),
+            json: matches.get_flag("json"),
+        }),
+        "status" => Verb::Status { plan: text(matches, "plan"), json: matches.get_flag("json") },
+        "pause-plan" | "resume-plan" => Verb::HoldPlan { plan: needed(matches, "plan"), pause: name == "pause-plan" },
+        "attach" => Verb::Attach { ticket: needed(matches, "ticket") },
+        "logs" => Verb::Logs(LogsArgs {
+            ticket: needed(matches, "ticket"),
+            follow: matches.get_flag("follow"),
+            session: matches.get_one("session").copied(),
+            raw: matches.get_flag("raw"),
+        }),
+        "init" => Verb::Init { dir: matches.get_one("dir").cloned() },
+        "add" => Verb::Add(add(matches)),
+        "demo" => Verb::Demo(DemoArgs {
+            headless: matches.get_flag("headless"),
+            dir: matches.get_one("dir").cloned(),
+            reset: matches.get_flag("reset"),
+        }),
+        "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
+        "workflow" => Verb::Workflow(match matches.subcommand() {
+            Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },
+            _ => WorkflowVerb::List,
+        }),
+        "completions" => matches.get_one("shell").copied().map_or(Verb::Screen, Verb::Completions),
+        "report" => matches.subcommand().map_or(Verb::Screen, |(name, matches)| Verb::Report(report(name, matches))),
+        "builtin" => Verb::Land,
+        _ => steer(name, matches),
+    }
+}
+
+fn steer(name: &str, matches: &ArgMatches) -> Verb {
+    let Ok(action) = name.parse::<Action>() else { return Verb::Screen };
+    Verb::Steer(SteerArgs {
+        action,
+        ticket: needed(matches, "ticket"),
+        phase: text(matches, "phase"),
+        text: text(matches, "text"),
+        note: text(matches, "note"),
+        request: text(matches, "request"),
+    })
+}
+
+fn add(matches: &ArgMatches) -> AddArgs {
+    AddArgs {
+        title: needed(matches, "title"),
+        plan: text(matches, "plan"),
+        id: text(matches, "id"),
+        description: text(matches, "description"),
+        criteria: texts(matches, "criterion"),
+        workflow: text(matches, "workflow"),
+        agent: text(matches, "agent"),
+        blocked_by: texts(matches, "blocked-by"),
+        base: text(matches, "base"),
+    }
+}
+
+fn report(name: &str, matches: &ArgMatches) -> ReportArgs {
+    match name {
+        "permission" => ReportArgs::Permission {
+            tool: needed(matches, "tool"),
+            detail: needed(matches, "detail"),
+            reason: text(matches, "reason"),
+        },
+        "question" => ReportArgs::Question { text: needed(matches, "text"), options: texts(matches, "option") },
+        _ => ReportArgs::Progress { text: needed(matches, "text") },
+    }
+}
+
+/// Returns the value of an argument that clap requires.
+fn needed(matches: &ArgMatches, name: &str) -> String {
+    text(matches, name).unwrap_or_default()
+}
+
+/// Returns the value of an argument; `None` where it was not given or the verb does not take it.
+fn text(matches: &ArgMatches, name: &str) -> Option<String> {
+    matches.try_get_one::<String>(name).ok().flatten().cloned()
+}
+
+fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
+    matches.get_many::<String>(name).unwrap_or_default().cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verb_of(line: &str) -> Verb {
+        parse(line.split(' ').map(OsString::from)).unwrap().verb
+    }
+
+    #[test]
+    fn verbs_come_with_what_they_were_told() {
+        assert_eq!(parse(["aotui".into()]).unwrap(), Invocation { config: None, verb: Verb::Screen });
+        let Verb::Steer(steer) = verb_of("aotui reject billing/PAY-1 -m no --request r1") else { panic!("no steer") };
+        assert_eq!((steer.action, steer.ticket.as_str()), (Action::Reject, "billing/PAY-1"));
+        assert_eq!((steer.note.as_deref(), steer.request.as_deref()), (Some("no"), Some("r1")));
+        let Verb::Steer(skip) = verb_of("aotui skip PAY-1 land") else { panic!("no steer") };
+        assert_eq!(skip.phase.as_deref(), Some("land"));
+        assert_eq!(verb_of("aotui pause-plan billing"), Verb::HoldPlan { plan: "billing".into(), pause: true });
+        assert_eq!(verb_of("aotui attach PAY-1"), Verb::Attach { ticket: "PAY-1".into() });
+        let Verb::Run(run) = verb_of("aotui run --ticket A --ticket B --until-done") else { panic!("no run") };
+        assert_eq!((run.tickets.len(), run.until_done, run.json), (2, true, false));
+        assert_eq!(verb_of("aotui builtin land"), Verb::Land);
+        let report = Verb::Report(ReportArgs::Progress { text: "testing".into() });
+        assert_eq!(verb_of("aotui report progress testing"), report);
+    }
+
+    #[test]
+    fn the_settings_file_may_be_named_anywhere() {
+        for line in ["aotui --config c.yaml status", "aotui status --config c.yaml"] {
+            let invocation = parse(line.split(' ').map(OsString::from)).unwrap();
+            assert_eq!(invocation.config, Some(PathBuf::from("c.yaml")));
+        }
+    }
+
+    #[test]
+    fn a_verb_that_does_not_exist_is_bad_usage_with_the_nearest_one() {
+        let error = parse(["aotui".into(), "aprove".into(), "PAY-1".into()]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("'approve'"), "{error}");
+    }
+
+    #[test]
+    fn a_ticket_that_looks_like_an_option_is_bad_usage() {
+        assert_eq!(parse(["aotui".into(), "retry".into(), "-rf".into()]).unwrap_err().exit_code(), 2);
+        assert_eq!(parse(["aotui".into(), "skip".into(), "PAY-1".into()]).unwrap_err().exit_code(), 2);
+    }
+}

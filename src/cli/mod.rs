@@ -1,0 +1,24 @@
+//! The command line: what can be asked for, how answers are printed, and how a process ends.
+//!
+//! Parsing gives an [`Invocation`]; verbs that only read or command are in [`verbs`] and reach the state through a
+//! [`Steering`]. It owns no engine and no screen: what needs one is put together in `app`. A new verb is a row in
+//! `args`, a variant of [`Verb`] and a file in `verbs`.
+
+mod args;
+mod exit;
+mod invocation;
+pub mod output;
+mod plain_text;
+mod progress;
+mod repository;
+mod steering;
+pub mod verbs;
+
+pub use args::{command, completions};
+pub use exit::{Exit, Failure};
+pub use invocation::{
+    AddArgs, DemoArgs, Invocation, LogsArgs, ReportArgs, RunArgs, SteerArgs, Verb, WorkflowVerb, parse,
+};
+pub use plain_text::PlainText;
+pub use repository::{needed_repository, repository_of};
+pub use steering::{Steering, find_plan, find_ticket};

@@ -1,0 +1,205 @@
+//! What happens, one line each, for people who watch an engine without a screen.
+
+use std::collections::BTreeSet;
+
+use super::output::{Style, plain};
+use super::verbs::status::span;
+use crate::domain::event::{Event, Recorded, TicketEvent};
+use crate::domain::fleet::Fleet;
+use crate::domain::ids::TicketKey;
+use crate::domain::session::{Ask, Outcome};
+use crate::domain::ticket::Ticket;
+use crate::domain::time::Timestamp;
+use crate::domain::zone::Zone;
+
+/// Follows the events of an engine.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    fleet: Fleet,
+    style: Style,
+    untidy: BTreeSet<TicketKey>,
+}
+
+impl Progress {
+    /// Follows from `fleet` on.
+    pub(crate) fn new(fleet: Fleet, style: Style) -> Self {
+        Self { fleet, style, untidy: BTreeSet::new() }
+    }
+
+    /// Returns how everything stands.
+    pub(crate) fn fleet(&self) -> &Fleet {
+        &self.fleet
+    }
+
+    /// Returns whether no workspace of a ticket that was completed meanwhile is still to be removed.
+    pub(crate) fn is_tidy(&self) -> bool {
+        self.untidy.is_empty()
+    }
+
+    /// Carries on with a snapshot after something was missed.
+    pub(crate) fn resync(&mut self, fleet: &Fleet) {
+        self.fleet = fleet.clone();
+        self.untidy.clear();
+    }
+
+    /// Takes in what happened and returns the line to print; `None` where it is of no interest.
+    pub(crate) fn on_event(&mut self, recorded: &Recorded) -> Option<String> {
+        if recorded.seq <= self.fleet.seq {
+            return None;
+        }
+        let said = match &recorded.event {
+            Event::Ticket { key, what } => self.ticket_line(recorded.at, key, what),
+            Event::PlanPaused { plan } => Some(format!("plan {plan} held")),
+            Event::PlanResumed { plan } => Some(format!("plan {plan} released")),
+            Event::PlanPut { .. } | Event::WorkflowLoaded { .. } | Event::TicketPut { .. } => None,
+        };
+        self.fleet.apply(recorded);
+        said.map(|said| format!("{} {said}\n", self.style.dim(&clock(recorded.at))))
+    }
+
+    fn ticket_line(&mut self, at: Timestamp, key: &TicketKey, what: &TicketEvent) -> Option<String> {
+        let ticket = self.fleet.ticket(key)?.clone();
+        self.note_tidiness(key, &ticket, what);
+        let name = if self.fleet.plans.len() > 1 { key.to_string() } else { key.ticket.to_string() };
+        let (zone, words) = describe(&ticket, at, what)?;
+        let words = plain(&words);
+        let words = zone.map_or(words.clone(), |zone| self.style.zone(zone, &words));
+        Some(format!("{name} {words}"))
+    }
+
+    fn note_tidiness(&mut self, key: &TicketKey, ticket: &Ticket, what: &TicketEvent) {
+        let has_workspace = ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed);
+        match what {
+            TicketEvent::Completed { needs_attention: false } if has_workspace => {
+                self.untidy.insert(key.clone());
+            }
+            TicketEvent::WorkspaceRemoved { .. } | TicketEvent::WorkspaceKept { .. } => {
+                self.untidy.remove(key);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Says what an event means for a ticket that is as it was before it, and which zone it leads to where that matters.
+fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Option<Zone>, String)> {
+    let progress = &ticket.progress;
+    let phase = progress.phase.as_ref().map(ToString::to_string).unwrap_or_default();
+    let key = &ticket.brief.key;
+    let said = match what {
+        TicketEvent::Prepared { checkout, .. } => (None, format!("has its workspace on branch {}", checkout.branch)),
+        TicketEvent::SessionIntended { agent, counts: true, .. } => {
+            let by = agent.as_ref().map(|agent| format!(" ({agent})")).unwrap_or_default();
+            let again = if progress.attempt > 0 { " again" } else { "" };
+            (None, format!("{phase} started{again}{by}"))
+        }
+        TicketEvent::AttemptEnded { outcome, .. } => {
+            let took = span(at.millis_since(progress.phase_since.unwrap_or(at)));
+            match outcome {
+                Outcome::Success => (None, format!("{phase} succeeded after {took}")),
+                Outcome::Failed { failure } => (None, format!("{phase} failed: {}", failure.message)),
+                Outcome::Skipped => (None, format!("{phase} skipped")),
+                Outcome::Interrupted => (None, format!("{phase} was interrupted and runs again")),
+            }
+        }
+        TicketEvent::BackedOff { until } => (None, format!("{phase} tries again at {}", clock(*until))),
+        TicketEvent::ApprovalAsked { message } if !message.is_empty() => {
+            let question = message.lines().next().unwrap_or_default();
+            (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key}`)"))
+        }
+        TicketEvent::Asked { request } => match &request.ask {
+            Ask::Permission { tool, detail, .. } => {
+                (Some(Zone::Respond), format!("wants to use {tool}: {detail} (`aotui approve {key}`)"))
+            }
+            Ask::Question { text, .. } => (Some(Zone::Respond), format!("asks: {text} (`aotui reply {key} TEXT`)")),
+        },
+        TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
+        TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.message)),
+        TicketEvent::Completed { needs_attention: true } => (Some(Zone::Failed), "ended and needs a person".to_owned()),
+        TicketEvent::Completed { needs_attention: false } => (Some(Zone::Done), "complete".to_owned()),
+        TicketEvent::Retried { .. } => (None, format!("{phase} is tried again")),
+        TicketEvent::Skipped { to } => (None, format!("was sent on to {to}")),
+        TicketEvent::Paused => (None, "held".to_owned()),
+        TicketEvent::Resumed => (None, "released".to_owned()),
+        TicketEvent::StopRequested { .. } => (None, format!("{phase} is being stopped")),
+        TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
+        TicketEvent::Started
+        | TicketEvent::PhaseEntered { .. }
+        | TicketEvent::SessionIntended { counts: false, .. }
+        | TicketEvent::PollPending { .. }
+        | TicketEvent::WaitOver
+        | TicketEvent::ApprovalAsked { .. }
+        | TicketEvent::FeedbackLeft { .. }
+        | TicketEvent::Withdrawn { .. }
+        | TicketEvent::WorkspaceRemoved { .. } => return None,
+    };
+    Some(said)
+}
+
+/// Returns the local time of day.
+fn clock(at: Timestamp) -> String {
+    let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::verbs::fixtures::{fleet, key};
+    use crate::domain::session::Request;
+    use crate::domain::ticket::{Failure, FailureClass};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn lines(events: Vec<TicketEvent>) -> Vec<String> {
+        let mut progress = Progress::new(fleet(NOW), Style::plain());
+        let said = events.into_iter().enumerate().filter_map(|(n, what)| {
+            let event = Event::Ticket { key: key("PAY-5"), what };
+            progress.on_event(&Recorded { seq: n as u64 + 1, at: NOW, event })
+        });
+        // The time of day depends on where the test runs.
+        said.map(|line| line.trim_end().split_once(' ').unwrap().1.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_person_reads_what_happens_and_what_to_do() {
+        let failure = Failure { class: FailureClass::Exit, message: "exit code 1".into(), evidence: "long".into() };
+        let request = Request {
+            id: "r1".parse().unwrap(),
+            ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf\u{1b}[2J".into(), reason: None },
+            asked_at: NOW,
+        };
+        let said = lines(vec![
+            TicketEvent::Asked { request },
+            TicketEvent::AttemptEnded {
+                outcome: Outcome::Failed { failure: failure.clone() },
+                captures: Default::default(),
+            },
+            TicketEvent::Failed { failure },
+            TicketEvent::ApprovalAsked { message: String::new() },
+            TicketEvent::ApprovalAsked { message: "land it?\nreally".into() },
+            TicketEvent::Completed { needs_attention: false },
+        ]);
+        insta::assert_snapshot!(said.join("\n"), @r"
+        PAY-5 wants to use Bash: rm -rf [2J (`aotui approve pay/PAY-5`)
+        PAY-5 implement failed: exit code 1
+        PAY-5 needs a person: exit code 1
+        PAY-5 waits for a decision: land it? (`aotui approve pay/PAY-5`)
+        PAY-5 complete
+        ");
+    }
+
+    #[test]
+    fn a_completed_ticket_is_tidy_once_its_workspace_is_dealt_with() {
+        let mut progress = Progress::new(fleet(NOW), Style::plain());
+        let mut seq = 0;
+        let mut tell = |progress: &mut Progress, what| {
+            seq += 1;
+            progress.on_event(&Recorded { seq, at: NOW, event: Event::Ticket { key: key("PAY-1"), what } });
+        };
+        tell(&mut progress, TicketEvent::Completed { needs_attention: false });
+        assert!(!progress.is_tidy());
+        tell(&mut progress, TicketEvent::WorkspaceRemoved { kept_ref: "refs/heads/x".into() });
+        assert!(progress.is_tidy());
+    }
+}

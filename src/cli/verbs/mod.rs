@@ -1,0 +1,10 @@
+//! The verbs: each reads what it needs, says what it did and returns why not.
+
+pub mod add;
+#[cfg(test)]
+pub(crate) mod fixtures;
+pub mod init;
+pub mod run;
+pub mod status;
+pub mod steer;
+pub mod workflow;

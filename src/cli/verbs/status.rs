@@ -1,0 +1,369 @@
+//! `aotui status`: every ticket by zone, for people and for programs.
+
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use crate::cli::exit::Failure;
+use crate::cli::output::{Style, plain};
+use crate::cli::steering::find_plan;
+use crate::domain::fleet::Fleet;
+use crate::domain::ids::{PlanId, TicketKey};
+use crate::domain::problem::Problem;
+use crate::domain::session::Request;
+use crate::domain::ticket::{Status, Ticket};
+use crate::domain::time::Timestamp;
+use crate::domain::zone::{Placement, Zone, placement};
+
+/// Widest title in the table, in cells.
+const TITLE: usize = 36;
+
+/// What is shown.
+#[derive(Debug)]
+pub struct View<'a> {
+    fleet: &'a Fleet,
+    plans: Vec<PlanId>,
+    /// Process id of the engine that runs; `None` where none does.
+    engine: Option<u32>,
+}
+
+impl<'a> View<'a> {
+    /// Returns a view of all plans, or of the one that was named. `engine` is the process id of the running engine.
+    pub fn new(fleet: &'a Fleet, plan: Option<&str>, engine: Option<u32>) -> Result<Self, Failure> {
+        let plans = match plan {
+            Some(typed) => vec![find_plan(fleet, typed)?],
+            None => fleet.plans.keys().cloned().collect(),
+        };
+        Ok(Self { fleet, plans, engine })
+    }
+
+    /// Returns the stable structure for programs.
+    pub fn json(&self) -> StatusJson<'a> {
+        let plans = self.plans.iter().filter_map(|id| self.fleet.plans.get(id)).map(|plan| PlanJson {
+            id: plan.id.as_str(),
+            name: &plan.name,
+            repo: plan.repo.as_deref(),
+            paused: plan.paused,
+            tickets: self
+                .fleet
+                .tickets_of(&plan.id)
+                .into_iter()
+                .map(|ticket| ticket_json(self.fleet, ticket))
+                .collect(),
+        });
+        StatusJson { engine: self.engine, plans: plans.collect(), problems: &self.fleet.live.problems }
+    }
+
+    /// Returns the table for people as it is at `now`.
+    pub fn table(&self, style: Style, now: Timestamp) -> String {
+        let mut rows: Vec<Row> = self
+            .plans
+            .iter()
+            .flat_map(|plan| self.fleet.tickets_of(plan))
+            .map(|ticket| self.row(ticket, now))
+            .collect();
+        let mut text = String::new();
+        if rows.is_empty() {
+            text.push_str("no tickets yet: `aotui add \"…\"` adds one\n");
+        }
+        let widths = Widths::of(&rows);
+        for zone in Zone::ALL {
+            let (here, rest): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.zone == zone);
+            rows = rest;
+            if !here.is_empty() {
+                text.push_str(&format!("{} {}\n", style.zone(zone, zone.name()), style.dim(&here.len().to_string())));
+            }
+            for row in here {
+                text.push_str(&fit(row.line(&widths), style.width));
+                text.push('\n');
+            }
+        }
+        let problems = &self.fleet.live.problems;
+        if !problems.is_empty() {
+            text.push_str(&format!("{} {}\n", style.zone(Zone::Failed, "problems"), problems.len()));
+            for problem in problems {
+                text.push_str(&format!("  {}\n", plain(&problem.to_string())));
+            }
+        }
+        let engine = match self.engine {
+            Some(pid) => format!("an engine is at work (process {pid})"),
+            None => "no engine is at work: `aotui` or `aotui run` starts one".to_owned(),
+        };
+        text.push_str(&style.dim(&engine));
+        text.push('\n');
+        text
+    }
+
+    fn row(&self, ticket: &Ticket, now: Timestamp) -> Row {
+        let Placement { zone, why, moment } = placement(self.fleet, ticket);
+        let key = &ticket.brief.key;
+        let name = if self.plans.len() > 1 { key.to_string() } else { key.ticket.to_string() };
+        Row {
+            zone,
+            cells: [
+                name,
+                cut(&plain(&ticket.brief.title), TITLE),
+                ticket.progress.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
+                agent(self.fleet, ticket).unwrap_or_default(),
+                moment.map(|moment| distance(moment, now)).unwrap_or_default(),
+            ],
+            why: plain(&why),
+        }
+    }
+}
+
+struct Row {
+    zone: Zone,
+    cells: [String; 5],
+    why: String,
+}
+
+struct Widths([usize; 5]);
+
+impl Widths {
+    fn of(rows: &[Row]) -> Self {
+        let mut widths = [0; 5];
+        for row in rows {
+            for (width, cell) in widths.iter_mut().zip(&row.cells) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        Self(widths)
+    }
+}
+
+impl Row {
+    fn line(&self, widths: &Widths) -> String {
+        let mut line = String::new();
+        for (cell, width) in self.cells.iter().zip(widths.0).filter(|(_, width)| *width > 0) {
+            line.push_str("  ");
+            line.push_str(cell);
+            line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width())));
+        }
+        format!("{line}  {}", self.why).trim_end().to_owned()
+    }
+}
+
+/// Returns the agent at work on the ticket, or the one that would be.
+fn agent(fleet: &Fleet, ticket: &Ticket) -> Option<String> {
+    match &ticket.progress.status {
+        Status::Running { agent, .. } | Status::Stopping { agent, .. } => agent.as_ref().map(ToString::to_string),
+        _ => fleet.agent_for(ticket, None).map(|agent| agent.to_string()),
+    }
+}
+
+fn fit(line: String, width: Option<usize>) -> String {
+    match width {
+        Some(width) => cut(&line, width),
+        None => line,
+    }
+}
+
+/// Returns `text` cut to `width` cells, with an ellipsis where something is missing.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        if kept.width() + unicode_width::UnicodeWidthChar::width(c).unwrap_or(0) + 1 > width {
+            break;
+        }
+        kept.push(c);
+    }
+    kept.push('…');
+    kept
+}
+
+/// Says how far a moment is from now: `3m`, or `in 3m`.
+fn distance(moment: Timestamp, now: Timestamp) -> String {
+    if moment > now { format!("in {}", span(moment.millis_since(now))) } else { span(now.millis_since(moment)) }
+}
+
+/// Returns a duration in its largest sensible unit.
+pub(crate) fn span(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{:02}h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+/// What `aotui status --json` prints. Fields are only ever added.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusJson<'a> {
+    /// Process id of the engine that runs; null where none does.
+    engine: Option<u32>,
+    plans: Vec<PlanJson<'a>>,
+    problems: &'a [Problem],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlanJson<'a> {
+    id: &'a str,
+    name: &'a str,
+    repo: Option<&'a str>,
+    paused: bool,
+    tickets: Vec<TicketJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TicketJson<'a> {
+    id: &'a str,
+    title: &'a str,
+    zone: Zone,
+    why: String,
+    /// The moment `why` counts to or from.
+    moment: Option<Timestamp>,
+    status: &'static str,
+    paused: bool,
+    phase: Option<&'a str>,
+    agent: Option<String>,
+    attempt: u32,
+    /// The newest session; null before the first.
+    session: Option<String>,
+    #[serde(flatten)]
+    workspace: WorkspaceJson<'a>,
+    blocked_by: &'a [TicketKey],
+    /// What an agent waits for a person to answer.
+    requests: &'a [Request],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WorkspaceJson<'a> {
+    /// Null before the ticket starts, as are the next two.
+    branch: Option<&'a str>,
+    base: Option<&'a str>,
+    /// Null again once it is removed.
+    worktree: Option<&'a str>,
+}
+
+fn ticket_json<'a>(fleet: &Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
+    let Placement { zone, why, moment } = placement(fleet, ticket);
+    let progress = &ticket.progress;
+    let key = &ticket.brief.key;
+    let checkout = progress.workspace.as_ref();
+    TicketJson {
+        id: key.ticket.as_str(),
+        title: &ticket.brief.title,
+        zone,
+        why,
+        moment,
+        status: status_name(&progress.status),
+        paused: progress.paused,
+        phase: progress.phase.as_ref().map(crate::domain::ids::PhaseId::as_str),
+        agent: agent(fleet, ticket),
+        attempt: progress.attempt,
+        session: (progress.sessions > 0)
+            .then(|| crate::domain::ids::SessionId::new(key.clone(), progress.sessions).to_string()),
+        workspace: WorkspaceJson {
+            branch: checkout.map(|checkout| checkout.branch.as_str()),
+            base: checkout.map(|checkout| checkout.base_branch.as_str()),
+            worktree: checkout.filter(|checkout| !checkout.removed).map(|checkout| checkout.path.as_str()),
+        },
+        blocked_by: &ticket.blocked_by,
+        requests: &progress.requests,
+    }
+}
+
+fn status_name(status: &Status) -> &'static str {
+    match status {
+        Status::Queued => "queued",
+        Status::Preparing => "preparing",
+        Status::Running { .. } => "running",
+        Status::Stopping { .. } => "stopping",
+        Status::Polling { .. } => "polling",
+        Status::Backoff { .. } => "backoff",
+        Status::Approval { .. } => "approval",
+        Status::Failed { .. } => "failed",
+        Status::Complete { .. } => "complete",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::verbs::fixtures::fleet;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    #[test]
+    fn the_table_has_what_needs_a_person_first() {
+        let fleet = fleet(NOW);
+        let table = View::new(&fleet, None, Some(4711)).unwrap().table(Style::plain(), NOW);
+        insta::assert_snapshot!(table, @r"
+        respond 1
+          PAY-1  Reject negative amounts               implement  practice  2m     wants to use Bash: rm -rf build
+        failed 1
+          PAY-2  Currency of refunds, in the currenc…  verify     claude    1h30m  exit code 1  [2J
+        working 1
+          PAY-5  Import                                implement  practice  3m
+        waiting 1
+          PAY-4  Export                                           claude           blocked by PAY-2
+        done 1
+          PAY-3  Rounding                              done       claude    1d06h  complete
+        problems 1
+          plans/old/plan.json:3:4: expected `,`
+        an engine is at work (process 4711)
+        ");
+    }
+
+    #[test]
+    fn a_narrow_terminal_cuts_lines_instead_of_wrapping_them() {
+        let fleet = fleet(NOW);
+        let style = Style { colour: false, width: Some(40) };
+        let table = View::new(&fleet, Some("PAY"), None).unwrap().table(style, NOW);
+        let widest = table.lines().filter(|line| line.starts_with("  ")).map(UnicodeWidthStr::width).max();
+        assert_eq!(widest, Some(40), "{table}");
+    }
+
+    #[test]
+    fn json_is_complete_and_stable() {
+        let fleet = fleet(NOW);
+        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json()).unwrap();
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json["plans"][0]["tickets"][0]).unwrap(), @r#"
+        {
+          "id": "PAY-1",
+          "title": "Reject negative amounts",
+          "zone": "respond",
+          "why": "wants to use Bash: rm -rf build",
+          "moment": "2023-11-14T22:11:20.000Z",
+          "status": "running",
+          "paused": false,
+          "phase": "implement",
+          "agent": "practice",
+          "attempt": 1,
+          "session": "pay~PAY-1~1",
+          "branch": "aotui/pay/PAY-1",
+          "base": "main",
+          "worktree": "/state/worktrees/pay/PAY-1",
+          "blockedBy": [],
+          "requests": [
+            {
+              "id": "r1",
+              "ask": {
+                "ask": "permission",
+                "tool": "Bash",
+                "detail": "rm -rf build"
+              },
+              "askedAt": "2023-11-14T22:11:20.000Z"
+            }
+          ]
+        }
+        "#);
+        assert_eq!(json["engine"], serde_json::Value::Null);
+        assert_eq!(json["problems"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_plan_that_is_not_there_gets_the_nearest_name() {
+        let fleet = fleet(NOW);
+        let failure = View::new(&fleet, Some("payy"), None).unwrap_err();
+        assert!(failure.to_string().contains("did you mean `pay`?"), "{failure}");
+    }
+}

@@ -1,0 +1,68 @@
+//! Where the control socket of a state directory is: in a directory that belongs to this user alone.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Longest path a socket may have on every system we know, in bytes.
+const MAX_PATH: usize = 100;
+
+/// Returns the control socket of the engine on `state_dir` (an absolute path), and makes sure that its directory is
+/// there. `runtime_dir` is `$XDG_RUNTIME_DIR`; without a usable one it is `/tmp/aotui-<uid>`.
+pub fn socket_path(state_dir: &Path, runtime_dir: Option<&Path>) -> io::Result<PathBuf> {
+    let hash = blake3::hash(state_dir.as_os_str().as_bytes()).to_hex();
+    let name = format!("{}.control", hash.get(..16).unwrap_or_default());
+    let own = runtime_dir.filter(|dir| dir.is_absolute()).map(|dir| dir.join("aotui"));
+    if let Some(dir) = own
+        && dir.join(&name).as_os_str().len() <= MAX_PATH
+        && private_dir(&dir).is_ok()
+    {
+        return Ok(dir.join(name));
+    }
+    let dir = PathBuf::from(format!("/tmp/aotui-{}", rustix::process::getuid().as_raw()));
+    private_dir(&dir)?;
+    Ok(dir.join(name))
+}
+
+/// Makes sure that `dir` is a real directory of this user that nobody else can enter.
+pub fn private_dir(dir: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let metadata = fs::symlink_metadata(dir)?;
+    let own = metadata.uid() == rustix::process::getuid().as_raw();
+    if metadata.is_dir() && own && metadata.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("`{}` is not a directory for this user alone (mode 0700): remove it", dir.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn every_state_directory_has_its_own_socket_in_a_private_place() {
+        let temp = tempfile::tempdir().unwrap();
+        let one = socket_path(Path::new("/state/one"), Some(temp.path())).unwrap();
+        let two = socket_path(Path::new("/state/two"), Some(temp.path())).unwrap();
+        assert_ne!(one, two);
+        assert_eq!(one.parent(), Some(temp.path().join("aotui").as_path()));
+        assert_eq!(fs::metadata(temp.path().join("aotui")).unwrap().mode() & 0o777, 0o700);
+        assert_eq!(one, socket_path(Path::new("/state/one"), Some(temp.path())).unwrap());
+    }
+
+    #[test]
+    fn a_runtime_directory_that_others_could_use_is_not_used() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("aotui");
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(!socket_path(Path::new("/s"), Some(temp.path())).unwrap().starts_with(&dir));
+    }
+}
