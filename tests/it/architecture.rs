@@ -99,6 +99,11 @@ fn lines(source: &Source) -> impl Iterator<Item = (usize, &str)> {
     numbered.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
+/// Whether a line has the name itself, not as the end of a longer one.
+fn names(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
 fn fail_with(broken: &[String], rule: &str) {
     assert!(broken.is_empty(), "{rule}\n  {}", broken.join("\n  "));
 }
@@ -137,7 +142,7 @@ fn sharp_tools_are_named_in_one_place() {
     for source in sources().iter().filter(|source| !is_test(&source.path)) {
         for (number, line) in lines(source) {
             for (name, places, why) in ONLY_IN {
-                if line.contains(name) && !places.iter().any(|place| source.path.starts_with(place)) {
+                if names(line, name) && !places.iter().any(|place| source.path.starts_with(place)) {
                     broken.push(format!("{}:{number}: `{name}` ({why})", source.path));
                 }
             }

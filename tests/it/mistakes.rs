@@ -55,7 +55,7 @@ fn ids_that_could_leave_their_place_are_refused() {
         refused(&home, &repo, &["add", "x", "--id", id], &["is not valid"]);
     }
     refused(&home, &repo, &["add", "x", "--id=-rf"], &["must start with a letter or a digit"]);
-    refused(&home, &repo, &["add", "x", "--blocked-by", "../x"], &["is not valid"]);
+    refused(&home, &repo, &["add", "x", "--blocked-by", "../x"], &["only tickets of the same plan"]);
     refused(&home, &repo, &["approve", "../x"], &["there is no ticket"]);
 }
 

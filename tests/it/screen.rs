@@ -15,8 +15,11 @@ fn demo() -> (Home, PathBuf) {
     (home, dir)
 }
 
+/// Starts the demo and waits for its first frame, as a person does before the first key.
 fn start_demo(home: &Home, dir: &std::path::Path, size: (u16, u16)) -> App {
-    App::start(home, &home.path(""), &["demo", "--dir", &dir.display().to_string()], size)
+    let app = App::start(home, &home.path(""), &["demo", "--dir", &dir.display().to_string()], size);
+    app.see("LED-1");
+    app
 }
 
 /// Selects a ticket by filtering for it.

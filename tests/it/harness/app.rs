@@ -85,11 +85,9 @@ impl App {
 
     /// Waits until it has ended and returns its exit code.
     pub(crate) fn ended(&mut self) -> u32 {
-        let mut code = None;
-        until("the program ends", String::new, || {
-            code = self.child.try_wait().unwrap().map(|status| status.exit_code());
-            code
-        })
+        let screen = Arc::clone(&self.screen);
+        let seen = || screen.lock().unwrap().contents().join("\n");
+        until("the program ends", seen, || self.child.try_wait().unwrap().map(|status| status.exit_code()))
     }
 
     /// Returns every byte it ever wrote to the terminal.

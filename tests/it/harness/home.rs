@@ -99,16 +99,21 @@ impl Home {
 
     /// Returns what `aotui status --json` says of a ticket.
     pub(crate) fn ticket(&self, dir: &Path, id: &str) -> serde_json::Value {
+        self.find_ticket(dir, id).unwrap_or_else(|| panic!("no ticket {id} in {}", self.ok(dir, &["status"])))
+    }
+
+    fn find_ticket(&self, dir: &Path, id: &str) -> Option<serde_json::Value> {
         let status: serde_json::Value = serde_json::from_str(&self.ok(dir, &["status", "--json"])).unwrap();
         let plans = status["plans"].as_array().unwrap();
         let mut tickets = plans.iter().flat_map(|plan| plan["tickets"].as_array().unwrap());
-        tickets.find(|ticket| ticket["id"] == id).cloned().unwrap_or_else(|| panic!("no ticket {id} in {status:#}"))
+        tickets.find(|ticket| ticket["id"] == id).cloned()
     }
 
     /// Waits until a ticket is in a zone.
     pub(crate) fn wait_zone(&self, dir: &Path, id: &str, zone: &str) {
-        let seen = || format!("{:#}", self.ticket(dir, id));
-        until(&format!("{id} in zone {zone}"), seen, || (self.ticket(dir, id)["zone"] == zone).then_some(()));
+        let seen = || format!("{:#?}", self.find_ticket(dir, id));
+        let is_there = || self.find_ticket(dir, id).is_some_and(|ticket| ticket["zone"] == zone).then_some(());
+        until(&format!("{id} in zone {zone}"), seen, is_there);
     }
 
     /// Returns the pids of processes of this home's sessions.
