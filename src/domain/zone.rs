@@ -87,6 +87,10 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
             Placement { zone: Zone::Failed, why: last_failure(ticket), moment: Some(*at) }
         }
         Status::Complete { at, .. } => Placement { zone: Zone::Done, why: "complete".to_owned(), moment: Some(*at) },
+        // A check is part of the waiting: the ticket does not jump between zones at every look.
+        Status::Running { .. } if fleet.phase_of(ticket).is_some_and(Phase::is_poll) => {
+            Placement { zone: Zone::Waiting, why: "looks now".to_owned(), moment: None }
+        }
         Status::Running { session, since, .. } => {
             let why = fleet.live.activity.get(session).map_or_else(String::new, |activity| activity.text.clone());
             Placement { zone: Zone::Working, why, moment: Some(*since) }

@@ -80,7 +80,8 @@ impl FleetScreen {
                 continue;
             }
             self.lines.push(Line::Ticket(at));
-            if row.zone.needs_person() || selected == Some(at) {
+            let says_what_it_does = row.zone == Zone::Working && !row.why.is_empty();
+            if row.zone.needs_person() || says_what_it_does || selected == Some(at) {
                 self.lines.push(Line::Why(at));
             }
         }

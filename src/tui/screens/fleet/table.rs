@@ -114,16 +114,22 @@ fn draw_row(model: &Model, row: &Row, (selected, columns): (bool, &Columns), are
     pen.put(&fit(&row.name, columns.name, symbols.ellipsis), strong);
     pen.put("  ", text);
     pen.put(&fit(&row.title, columns.title, symbols.ellipsis), text);
-    // What it does stands beside a short title; the table keeps its shape whatever that is.
+    // A ticket that has not started has no phase and nobody who works: the reason stands there.
+    let beside = columns.phase + columns.agent + if columns.agent > 0 { 2 } else { 0 };
+    let waits = row.zone == Zone::Waiting && row.phase.is_empty() && !selected;
     let free = columns.title.saturating_sub(width(&row.title) + 2);
-    if matches!(row.zone, Zone::Working | Zone::Waiting) && !selected && free >= WITH_WHY {
+    if waits && columns.phase == 0 && free >= WITH_WHY {
         pen.back(free);
         pen.put(&fit(&row.why, free, symbols.ellipsis), muted);
-    }
-    for (shown, columns) in [(&row.phase, columns.phase), (&row.agent, columns.agent)] {
-        if columns > 0 {
-            pen.put("  ", text);
-            pen.put(&fit(shown, columns, symbols.ellipsis), muted);
+    } else if waits && columns.phase > 0 {
+        pen.put("  ", text);
+        pen.put(&fit(&row.why, beside, symbols.ellipsis), muted);
+    } else {
+        for (shown, columns) in [(&row.phase, columns.phase), (&row.agent, columns.agent)] {
+            if columns > 0 {
+                pen.put("  ", text);
+                pen.put(&fit(shown, columns, symbols.ellipsis), muted);
+            }
         }
     }
     if let Some(moment) = row.moment {
