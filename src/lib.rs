@@ -27,6 +27,7 @@
 //! | [`store`] | journal, snapshots, lock: the state on disk |
 //! | [`engine`] | the loop: step, journal, publish, carry out effects |
 //! | [`holder`] | the small process that owns one session's terminal |
+//! | [`runtime_dir`] | the private directory sockets are in |
 //! | [`report`] | what agents tell aotui, as files |
 //! | [`terminal`] | the viewing side of a session: screen, keys, panes |
 //! | [`config`] | places, settings, workflow files, prompts, consent |
@@ -61,6 +62,7 @@ pub mod holder;
 pub mod ipc;
 pub mod practice;
 pub mod report;
+pub mod runtime_dir;
 pub mod slots;
 pub mod store;
 pub mod terminal;

@@ -13,7 +13,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::agents::AgentRecord;
+use crate::config::agents::{AgentRecord, PromptVia};
 use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
@@ -194,7 +194,16 @@ impl Bench {
             let value = values.render(&crate::config::agents::with_environment(value))?;
             env.insert(key.clone(), environment::clean(&value));
         }
-        Ok((argv::of_agent(&values)?, env))
+        let argv = argv::of_agent(&values)?;
+        // A shell opens the prompt for it, and would only say 127.
+        if record.prompt_via == PromptVia::Stdin && !self.library.has_program(&values.render(&record.command)?) {
+            let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
+            return Err(misconfigured(format!(
+                "agent `{name}` needs the program `{}`, which is not installed (install it, or choose another agent)",
+                record.command
+            )));
+        }
+        Ok((argv, env))
     }
 
     fn record(&self, order: &WorkOrder) -> Result<&AgentRecord, SlotError> {

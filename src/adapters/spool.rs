@@ -22,7 +22,12 @@ where
 {
     let changed = Arc::new(Notify::new());
     let notify = Arc::clone(&changed);
-    let mut watcher = notify::recommended_watcher(move |_| notify.notify_one())?;
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Looking is an event too: taking it for a change would look again for ever.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            notify.notify_one();
+        }
+    })?;
     watcher.watch(&spool, RecursiveMode::NonRecursive)?;
     let under_way: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
     loop {

@@ -9,7 +9,7 @@ use crate::cli::{DemoArgs, Exit, Failure, output};
 use crate::demo::{self, DemoPlan};
 use crate::domain::command::Command;
 use crate::domain::ids::TicketKey;
-use crate::ipc;
+use crate::runtime_dir;
 use crate::slots::runtime::Runtime;
 use crate::store;
 use crate::tui;
@@ -60,7 +60,8 @@ fn place(dir: Option<PathBuf>) -> Result<PathBuf, Failure> {
         return Ok(dir);
     }
     let own = std::env::temp_dir().join(format!("aotui-demo-{}", rustix::process::getuid().as_raw()));
-    ipc::private_dir(&own).map_err(|error| Failure::error(format!("there is no place for the demo: {error}")))?;
+    runtime_dir::private_dir(&own)
+        .map_err(|error| Failure::error(format!("there is no place for the demo: {error}")))?;
     Ok(own.join("sandbox"))
 }
 

@@ -8,7 +8,7 @@ use crate::config::library::Library;
 use crate::config::paths::Places;
 use crate::config::settings::Settings;
 use crate::domain::problem::Problem;
-use crate::ipc;
+use crate::runtime_dir;
 use crate::store::Layout;
 
 /// Everything that is known before anything is started.
@@ -68,8 +68,8 @@ impl House {
     pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
         // Two spellings of one directory must lead to one socket. A directory that is not there yet has no engine.
         let state = self.settings.state_dir.canonicalize().unwrap_or_else(|_| self.settings.state_dir.clone());
-        let runtime_dir = self.env.get("XDG_RUNTIME_DIR").map(Path::new);
-        ipc::socket_path(&state, runtime_dir)
+        let dir = self.env.get("XDG_RUNTIME_DIR").map(Path::new);
+        runtime_dir::socket_path(&state, "control", dir)
             .map_err(|error| Failure::error(format!("there is no place for the control socket: {error}")))
     }
 }

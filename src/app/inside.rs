@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::say;
 use crate::adapters::workspace::{LandRequest, Landed, land as land_branch};
 use crate::cli::{Exit, Failure, ReportArgs};
-use crate::domain::agent_report::plain_line;
+use crate::domain::plain::plain_line;
 use crate::domain::session::Answer;
 use crate::report::{ReportError, Reporter};
 

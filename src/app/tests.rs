@@ -36,6 +36,18 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
+/// Starts an engine. Programs that other tests are starting hold on to the lock of an engine that ended until they run.
+async fn start(house: &House) -> compose::Running {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match compose::start(house, None).await {
+            Ok(running) => return running,
+            Err(failure) => assert!(tokio::time::Instant::now() < deadline, "{failure}"),
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn wait_until(link: &Link, what: &str, met: impl Fn(&Fleet) -> bool) {
     let mut fleets = link.watch();
     let waited = tokio::time::timeout(PATIENCE, fleets.wait_for(|fleet| met(fleet))).await;
@@ -71,7 +83,7 @@ fn what_is_refused_leaves_no_trace() {
 async fn with_an_engine_verbs_go_through_it_and_a_second_engine_is_refused() {
     let temp = tempfile::tempdir().unwrap();
     let house = house(temp.path());
-    let running = compose::start(&house, None).await.unwrap();
+    let running = start(&house).await;
     let seen = blocking({
         let house = house.clone();
         move || {
@@ -94,7 +106,7 @@ async fn with_an_engine_verbs_go_through_it_and_a_second_engine_is_refused() {
 async fn files_that_people_write_are_taken_over_and_defects_come_and_go() {
     let temp = tempfile::tempdir().unwrap();
     let house = house(temp.path());
-    let running = compose::start(&house, None).await.unwrap();
+    let running = start(&house).await;
     let plan = house.layout().plans().join("pay");
     std::fs::create_dir_all(plan.join("tickets")).unwrap();
     std::fs::write(plan.join("plan.json"), r#"{ "id": "pay", "name": "Payments", "status": "paused" }"#).unwrap();
@@ -112,7 +124,7 @@ async fn files_that_people_write_are_taken_over_and_defects_come_and_go() {
 async fn a_planner_may_write_the_plan_long_before_its_tickets() {
     let temp = tempfile::tempdir().unwrap();
     let house = house(temp.path());
-    let running = compose::start(&house, None).await.unwrap();
+    let running = start(&house).await;
     let plan = house.layout().plans().join("pay");
     std::fs::create_dir_all(plan.join("tickets")).unwrap();
     let text = r#"{ "id": "pay", "name": "Payments", "status": "paused", "tickets": [
@@ -123,7 +135,7 @@ async fn a_planner_may_write_the_plan_long_before_its_tickets() {
     let written = std::fs::read_to_string(plan.join("plan.json")).unwrap();
     assert!(written.contains("\"written\"") && written.contains("\"blockedBy\""), "{written}");
 
-    let running = compose::start(&house, None).await.unwrap();
+    let running = start(&house).await;
     for id in ["B", "A"] {
         let brief = format!(r#"{{ "ticketId": "{id}", "title": "{id}" }}"#);
         std::fs::write(plan.join(format!("tickets/{id}.json")), brief).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::domain::agent_report::plain_line;
+use crate::domain::plain::plain_line;
 use crate::domain::zone::Zone;
 
 /// Longest text printed on one line, in characters.

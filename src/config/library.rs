@@ -170,6 +170,15 @@ impl Library {
         Some(Ok(Text { label: format!("bundled prompts/{file}"), text: (*text).to_owned() }))
     }
 
+    /// Returns whether a program is there: an absolute path that can be executed, or a name that is on the user's `PATH`.
+    pub fn has_program(&self, name: &str) -> bool {
+        let is_program = |path: PathBuf| path.is_file() && is_executable(&path);
+        if name.contains('/') {
+            return is_program(PathBuf::from(name));
+        }
+        self.path.iter().any(|dir| is_program(dir.join(name)))
+    }
+
     /// Returns the path of the script called `name`; `None` means there is none.
     pub(crate) fn script(&self, repo: Option<&Path>, name: &str) -> Option<Result<PathBuf, Problem>> {
         self.file(repo, "scripts", &self.script_dir, name).map(|found| found.map(|(path, _)| path))
@@ -223,8 +232,7 @@ impl Surroundings for View<'_> {
         if let Some(script) = self.library.script(self.repo, name) {
             return Some(script.map(|_| ()));
         }
-        let is_program = |dir: &PathBuf| dir.join(name).is_file() && is_executable(&dir.join(name));
-        self.library.path.iter().any(is_program).then_some(Ok(()))
+        self.library.has_program(name).then_some(Ok(()))
     }
 
     fn poll_interval(&self) -> u64 {

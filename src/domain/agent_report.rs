@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::RequestId;
+use super::plain::{plain_line, plain_text};
 use super::session::Ask;
 
 /// Longest activity kept, in characters.
@@ -66,46 +67,6 @@ fn cleaned_ask(ask: Ask) -> Ask {
             options: options.iter().take(MAX_OPTIONS).map(|option| plain_line(option, MAX_LABEL)).collect(),
         },
     }
-}
-
-/// Returns `text` on one line: everything that is not plainly visible becomes a space, and what exceeds `max`
-/// characters is replaced by a remark.
-pub fn plain_line(text: &str, max: usize) -> String {
-    bounded(text.trim().chars().map(|c| if is_plain(c) { c } else { ' ' }), max)
-}
-
-/// Returns `text` with its line breaks but without other control characters; what exceeds `max` characters is
-/// replaced by a remark.
-pub fn plain_text(text: &str, max: usize) -> String {
-    let text = text.trim_end().replace("\r\n", "\n").replace('\t', "    ");
-    bounded(text.chars().map(|c| if is_plain(c) || c == '\n' { c } else { ' ' }), max)
-}
-
-/// Whether a character shows as itself: no control, no reordering, no invisible one.
-fn is_plain(c: char) -> bool {
-    !c.is_control()
-        && !matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
-}
-
-fn bounded(chars: impl Iterator<Item = char>, max: usize) -> String {
-    let mut chars = chars.fuse();
-    let mut kept: String = chars.by_ref().take(max).collect();
-    let more = chars.count();
-    if more > 0 {
-        kept.push_str(&format!("… [{more} more characters]"));
-    }
-    kept
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod effect;
 pub mod event;
 pub mod fleet;
 pub mod ids;
+pub mod plain;
 pub mod plan;
 pub mod problem;
 pub mod session;

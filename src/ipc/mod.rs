@@ -6,7 +6,6 @@
 
 mod caller;
 mod client;
-mod place;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -14,6 +13,5 @@ mod wire;
 
 pub use caller::Caller;
 pub use client::connect;
-pub use place::{private_dir, socket_path};
 pub use server::{BindError, Server};
 pub use wire::{IpcError, PROTOCOL};

@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::screen::{Screen, Style};
 use super::story::{Edit, Step, ToolCall};
 use super::{files, wrap};
-use crate::domain::agent_report::{plain_line, plain_text};
+use crate::domain::plain::{plain_line, plain_text};
 
 /// Time between two pictures of the spinner.
 const FRAME: Duration = Duration::from_millis(100);

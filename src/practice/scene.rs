@@ -5,8 +5,8 @@ use std::{env, fs};
 
 use super::git::Git;
 use super::story::Cue;
-use crate::domain::agent_report::plain_line;
 use crate::domain::ids::{PhaseId, TicketId};
+use crate::domain::plain::plain_line;
 use crate::report::Reporter;
 
 /// Longest title shown, in characters.

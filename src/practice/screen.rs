@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use crossterm::terminal;
 
 use super::wrap::{hanging, tail, wrap};
-use crate::domain::agent_report::plain_text;
+use crate::domain::plain::plain_text;
 
 /// Longest text shown at once, in characters.
 const MAX_SHOWN: usize = 100_000;

@@ -37,7 +37,7 @@ pub(super) fn read_regular(path: &Path) -> io::Result<String> {
     if !meta.is_file() || meta.len() > MAX_FILE {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file below 16 MiB"));
     }
-    let mut text = String::new();
+    let mut text = String::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
     file.take(MAX_FILE).read_to_string(&mut text)?;
     Ok(text)
 }

@@ -113,6 +113,9 @@ fn read_workflows(layout: &Layout, problems: &mut Vec<Problem>) -> BTreeMap<Stri
     workflows
 }
 
+/// A ticket's order and its blockers.
+type Place = (i64, Vec<TicketKey>);
+
 /// All plan and ticket files, parsed as far as they can be.
 #[derive(Default)]
 struct Scan {
@@ -205,9 +208,9 @@ impl Scan {
                 included.plans.insert(id.clone(), seq);
             }
         }
+        let places = self.places();
         for (key, file) in self.tickets.iter().filter(|(key, _)| !suspects.contains(key)) {
-            let (Some(state), Some(plan)) = (&file.state, self.plans.get(&key.plan)) else { continue };
-            let (order, blocked_by) = place_in(plan, key);
+            let (Some(state), Some((order, blocked_by))) = (&file.state, places.get(key).cloned()) else { continue };
             let ticket = Ticket { brief: file.brief(&key.plan), order, blocked_by, progress: state.progress.clone() };
             fleet.tickets.insert(key.clone(), Arc::new(ticket));
             included.tickets.insert(key.clone(), state.seq);
@@ -215,24 +218,40 @@ impl Scan {
         included
     }
 
+    /// Returns the order and the blockers of every ticket whose plan can be read; one that its plan does not list comes
+    /// last.
+    fn places(&self) -> BTreeMap<TicketKey, Place> {
+        let mut places = BTreeMap::new();
+        for (plan, file) in &self.plans {
+            let key = |id: &TicketId| TicketKey::new(plan.clone(), id.clone());
+            for entry in &file.tickets {
+                let blocked_by = entry.blocked_by.iter().map(key).collect();
+                places.entry(key(&entry.ticket_id)).or_insert((entry.order, blocked_by));
+            }
+        }
+        for key in self.tickets.keys() {
+            if let Some(file) = self.plans.get(&key.plan) {
+                places.entry(key.clone()).or_insert_with(|| (file.after_all(), Vec::new()));
+            }
+        }
+        places
+    }
+
     /// Lists what people wrote into the files, to be compared with what the journal knows. Files that are as the engine
     /// wrote them say nothing: they may be older than the journal.
     fn wanted(&self) -> Vec<Command> {
-        let edited_plans = self.plans.values().filter(|file| file.is_edited());
-        let plans = edited_plans.map(|file| Command::PutPlan { plan: file.plan() });
+        let edited: BTreeSet<&PlanId> =
+            self.plans.iter().filter(|(_, file)| file.is_edited()).map(|(plan, _)| plan).collect();
+        let plans = self.plans.iter().filter(|(plan, _)| edited.contains(plan));
+        let plans = plans.map(|(_, file)| Command::PutPlan { plan: file.plan() });
+        let places = self.places();
         let tickets = self.tickets.iter().filter_map(|(key, file)| {
-            let plan = self.plans.get(&key.plan).filter(|plan| plan.is_edited() || is_brief_edited(file, &key.plan))?;
-            let (order, blocked_by) = place_in(plan, key);
+            let is_edited = edited.contains(&key.plan) || is_brief_edited(file, &key.plan);
+            let (order, blocked_by) = places.get(key).filter(|_| is_edited)?.clone();
             Some(Command::PutTicket { brief: file.brief(&key.plan), order, blocked_by })
         });
         plans.chain(tickets).collect()
     }
-}
-
-fn place_in(plan: &PlanFile, key: &TicketKey) -> (i64, Vec<TicketKey>) {
-    let entry = plan.entry(&key.ticket);
-    let blocked_by = entry.blocked_by.into_iter().map(|id| TicketKey::new(key.plan.clone(), id)).collect();
-    (entry.order, blocked_by)
 }
 
 /// Which events the snapshots include.

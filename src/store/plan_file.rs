@@ -1,5 +1,7 @@
 //! `plan.json`: a plan with the order and the dependencies of its tickets.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -72,8 +74,13 @@ impl PlanFile {
 
     /// Returns whether the file says the same of the plan and of these tickets. Holding a plan is the engine's word.
     pub(super) fn says(&self, plan: &Plan, entries: &[PlanEntry]) -> bool {
-        Plan { paused: plan.paused, ..self.plan() } == *plan
-            && entries.iter().all(|entry| self.entry(&entry.ticket_id) == *entry)
+        let listed: BTreeMap<&TicketId, &PlanEntry> =
+            self.tickets.iter().map(|entry| (&entry.ticket_id, entry)).collect();
+        let agrees = |entry: &PlanEntry| match listed.get(&entry.ticket_id) {
+            Some(listed) => *listed == entry,
+            None => entry.order == self.after_all() && entry.blocked_by.is_empty(),
+        };
+        Plan { paused: plan.paused, ..self.plan() } == *plan && entries.iter().all(agrees)
     }
 
     fn digest(&self) -> String {
@@ -97,14 +104,9 @@ impl PlanFile {
         }
     }
 
-    /// Returns the place of a ticket; one that is not listed comes last.
-    pub(super) fn entry(&self, ticket: &TicketId) -> PlanEntry {
-        let listed = self.tickets.iter().find(|entry| entry.ticket_id == *ticket).cloned();
-        listed.unwrap_or_else(|| PlanEntry {
-            ticket_id: ticket.clone(),
-            order: i64::try_from(self.tickets.len()).unwrap_or(i64::MAX),
-            blocked_by: Vec::new(),
-        })
+    /// Returns an order that comes after those of the tickets it lists.
+    pub(super) fn after_all(&self) -> i64 {
+        i64::try_from(self.tickets.len()).unwrap_or(i64::MAX)
     }
 
     /// Says which dependencies can never be met.

@@ -5,17 +5,10 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use unicode_width::UnicodeWidthChar;
 
+use crate::domain::plain::is_plain;
+
 /// Most combining marks kept on one character.
 const MAX_MARKS: usize = 3;
-
-/// Returns whether a character may reach a terminal: no control, no direction change, nothing invisible.
-pub(super) fn is_harmless(c: char) -> bool {
-    !c.is_control()
-        && !matches!(u32::from(c),
-            0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
-            | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0
-            | 0xFFF0..=0xFFFB | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
-}
 
 /// Puts the text of a cell as it may be shown into `text`: its first character with its combining marks, cut at
 /// whatever would join or change it. A blank stands for everything else.
@@ -24,10 +17,10 @@ fn harmless_text(cell: &vt100::Cell, text: &mut String) {
     let width = if cell.is_wide() { 2 } else { 1 };
     let mut chars = cell.contents().chars();
     match chars.next() {
-        Some(base) if is_harmless(base) && base.width().is_some_and(|w| w > 0 && w <= width) => text.push(base),
+        Some(base) if is_plain(base) && base.width().is_some_and(|w| w > 0 && w <= width) => text.push(base),
         _ => return text.push(' '),
     }
-    text.extend(chars.take_while(|c| is_harmless(*c) && c.width() == Some(0)).take(MAX_MARKS));
+    text.extend(chars.take_while(|c| is_plain(*c) && c.width() == Some(0)).take(MAX_MARKS));
 }
 
 fn style(cell: &vt100::Cell) -> Style {

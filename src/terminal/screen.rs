@@ -10,6 +10,7 @@ use vt100::{Callbacks, Parser};
 
 use super::cells;
 use super::queries::Answers;
+use crate::domain::plain::is_plain;
 
 /// Lines kept after they scrolled off the screen.
 const SCROLLBACK: usize = 1000;
@@ -69,8 +70,7 @@ struct Notes {
 
 impl Callbacks for Notes {
     fn set_window_title(&mut self, _: &mut vt100::Screen, title: &[u8]) {
-        self.title =
-            String::from_utf8_lossy(title).chars().filter(|c| cells::is_harmless(*c)).take(MAX_TITLE).collect();
+        self.title = String::from_utf8_lossy(title).chars().filter(|c| is_plain(*c)).take(MAX_TITLE).collect();
     }
 
     fn audible_bell(&mut self, _: &mut vt100::Screen) {

@@ -112,10 +112,10 @@ proptest! {
         let screen = screen(20, 4, &text);
         let (buffer, _) = drawn(&screen, 17, 4);
         for cell in &buffer.content {
-            prop_assert!(cell.symbol().chars().all(cells::is_harmless), "{:?}", cell.symbol());
+            prop_assert!(cell.symbol().chars().all(crate::domain::plain::is_plain), "{:?}", cell.symbol());
         }
         for line in screen.contents() {
-            prop_assert!(line.chars().all(cells::is_harmless), "{line:?}");
+            prop_assert!(line.chars().all(crate::domain::plain::is_plain), "{line:?}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::domain::plain::is_plain;
 use crate::domain::time::Timestamp;
 
 const SECOND: u64 = 1000;
@@ -12,14 +13,7 @@ const DAY: u64 = 24 * HOUR;
 /// Returns text from outside as it may be shown: every control character becomes a blank, and what is invisible or
 /// turns the direction of writing is left out.
 pub(super) fn clean(text: &str) -> String {
-    text.chars().filter(|c| !is_invisible(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(u32::from(c),
-        0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
-        | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF | 0xFFA0
-        | 0xFFF0..=0xFFFB | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| is_plain(*c)).collect()
 }
 
 /// Returns how many columns the text takes.

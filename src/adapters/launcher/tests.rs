@@ -26,6 +26,9 @@ impl World {
         let places = Places::find(None, &root, |name| (name == "AOTUI_HOME").then(|| home.clone())).unwrap();
         let settings = Settings::parse("config.yaml", config, &places, Path::new("/bin/aotui")).unwrap().value;
         fs::create_dir(root.join("tree")).unwrap();
+        fs::create_dir(root.join("bin")).unwrap();
+        fs::write(root.join("bin/claude"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(root.join("bin/claude"), fs::Permissions::from_mode(0o755)).unwrap();
         let env = [
             ("PATH", "/usr/bin:/bin"),
             ("HOME", home.as_str()),
@@ -43,7 +46,8 @@ impl World {
     }
 
     fn launcher(&self) -> LibraryLauncher {
-        let library = Library::new(&self.settings, "/usr/bin:/bin");
+        let own = self.dir.path().join("bin");
+        let library = Library::new(&self.settings, &format!("{}:/usr/bin:/bin", own.display()));
         LibraryLauncher::new(library, self.settings.clone(), self.desk.clone())
     }
 
@@ -318,4 +322,19 @@ async fn a_question_is_rendered_or_made() {
     };
     assert_eq!(ask(Some("Land {{ branch }}?")).await, "Land aotui/p/T-1?");
     assert_eq!(ask(None).await, "May ticket p/T-1 go on?");
+}
+
+#[tokio::test]
+async fn an_agent_that_is_not_installed_is_named_before_a_shell_can_hide_it() {
+    let world = World::new("");
+    fs::remove_file(world.dir.path().join("bin/claude")).unwrap();
+    let kind = PhaseKind::Agent {
+        prompt: Prompt::Inline { text: "x".to_owned() },
+        agent: None,
+        model: None,
+        allowed_tools: Vec::new(),
+        max_turns: None,
+    };
+    let error = world.launcher().compose(world.order(kind)).await.unwrap_err();
+    assert!(error.message.contains("agent `claude` needs the program `claude`, which is not installed"), "{error}");
 }

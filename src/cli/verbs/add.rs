@@ -139,7 +139,7 @@ fn choose_id(fleet: &Fleet, plan: &Plan, args: &AddArgs) -> Result<TicketId, Fai
 }
 
 fn title(text: &str) -> Result<String, Failure> {
-    let title = crate::domain::agent_report::plain_line(text, MAX_TITLE);
+    let title = crate::domain::plain::plain_line(text, MAX_TITLE);
     if title.is_empty() {
         return Err(Failure::usage("the title is empty").hint("say in one line what is wanted"));
     }
