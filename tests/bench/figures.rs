@@ -33,7 +33,9 @@ impl Figures {
         println!("  {:<52} {:>9} {:>9} {:>5} {:>8}", "", "median ms", "p95 ms", "n", "ratio");
         for (name, series) in &self.0 {
             let (middle, high) = (median(series), at(series, 0.95));
-            println!("  {name:<52} {middle:>9.2} {high:>9.2} {:>5} {:>7.2}x", series.len(), middle / base);
+            let ratio = middle / base;
+            let digits = if ratio < 0.1 { 3 } else { 2 };
+            println!("  {name:<52} {middle:>9.2} {high:>9.2} {:>5} {ratio:>7.digits$}x", series.len());
         }
     }
 }

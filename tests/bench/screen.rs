@@ -26,39 +26,53 @@ const ECHO: &str = "floor: a byte through a terminal and `cat`";
 fn main() -> Outcome<()> {
     let place = Place::new(&tickets(TICKETS), 1, ":")?;
     finish(place.program(AOTUI).args(["pause-plan", "repo"]))?;
-    let (mut first, mut keys, mut idle) = <(Figures, Figures, Figures)>::default();
-    for round in 0..rounds(10) {
-        first
-            .time(PROCESS, || Terminal::start(&place, &["git", "--version"])?.until(|line| line.contains("version")))?;
-        first.time("aotui --version, first byte", || {
-            Terminal::start(&place, &[AOTUI, "--version"])?.until(|line| line.contains("aotui"))
+    let (mut first, mut keys) = <(Figures, Figures)>::default();
+    let mut idle = None;
+    for _ in 0..rounds(10) {
+        first_frame(&mut first, PROCESS, &place, &["git", "--version"], |line| line.contains("version"))?;
+        first_frame(&mut first, "aotui --version, first byte", &place, &[AOTUI, "--version"], |line| {
+            line.contains("aotui")
         })?;
         let mut echo = Terminal::start(&place, &["sh", "-c", "stty raw -echo; printf ready; exec cat"])?;
         echo.until(|line| line.contains("ready"))?;
         for key in ["a", "b"].into_iter().cycle().take(KEYS) {
             keys.time(ECHO, || echo.press(key).and_then(|()| echo.changed(|line| line.contains("ready"))))?;
         }
-        let started = Instant::now();
-        let mut screen = Terminal::start(&place, &[AOTUI])?;
-        screen.until(is_selected)?;
-        first.add("aotui, first frame that shows a ticket", millis(started.elapsed()));
+        let name = "aotui, first frame that shows a ticket";
+        let mut screen = first_frame(&mut first, name, &place, &[AOTUI], is_selected)?;
         for _ in 0..KEYS {
             keys.time("aotui, `j` until the next ticket is selected", || {
                 screen.press("j").and_then(|()| screen.changed(is_selected))
             })?;
         }
-        if round == 0 {
+        if idle.is_none() {
             let used = screen.cpu_millis()?;
             std::thread::sleep(IDLE);
-            idle.add("aotui, CPU of 5 s in which nothing happens", screen.cpu_millis()? - used);
+            idle = Some(screen.cpu_millis()? - used);
         }
         screen.press("q")?;
         screen.child.wait()?;
     }
     first.print(&format!("a screen of 120x36 on {TICKETS} tickets: start"), PROCESS);
     keys.print("key to frame", ECHO);
-    idle.print("idle (clock ticks of 10 ms)", "");
+    let idle = idle.unwrap_or(f64::NAN);
+    println!("\nCPU time of {} s in which nothing happens: {idle} ms, counted in ticks of 10 ms", IDLE.as_secs());
     Ok(())
+}
+
+/// Starts a program and adds the time until a line is on its screen.
+fn first_frame(
+    figures: &mut Figures,
+    name: &'static str,
+    place: &Place,
+    argv: &[&str],
+    is_it: impl Fn(&str) -> bool,
+) -> Outcome<Terminal> {
+    let started = Instant::now();
+    let mut terminal = Terminal::start(place, argv)?;
+    terminal.until(is_it)?;
+    figures.add(name, millis(started.elapsed()));
+    Ok(terminal)
 }
 
 fn is_selected(line: &str) -> bool {

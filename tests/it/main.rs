@@ -5,11 +5,17 @@ mod architecture;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holder;
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod mistakes;
+#[cfg(test)]
+mod picture;
 #[cfg(test)]
 mod practice;
 #[cfg(test)]

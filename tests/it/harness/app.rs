@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use aotui::terminal::Screen;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use super::{Home, until};
 
@@ -54,6 +56,15 @@ impl App {
     /// Returns what is on the screen, line by line.
     pub(crate) fn screen(&self) -> String {
         self.screen.lock().unwrap().contents().join("\n")
+    }
+
+    /// Returns the cells of the screen with their colours.
+    pub(crate) fn cells(&self) -> Buffer {
+        let screen = self.screen.lock().unwrap();
+        let (cols, rows) = screen.size();
+        let mut cells = Buffer::empty(Rect::new(0, 0, cols, rows));
+        screen.render(cells.area, &mut cells);
+        cells
     }
 
     /// Waits until the screen shows something.

@@ -9,12 +9,19 @@ use super::until;
 /// Everything a story owns, gone when it ends: its sessions are stopped first.
 pub(crate) struct Home {
     root: tempfile::TempDir,
+    /// How many times faster than life the practice agent works.
+    speed: u32,
 }
 
 impl Home {
     /// Makes an empty home with a configuration that uses the practice agent.
     pub(crate) fn new() -> Self {
-        let home = Self { root: tempfile::tempdir().unwrap() };
+        Self::with_speed(20)
+    }
+
+    /// Makes one in which the practice agent works so many times faster than life.
+    pub(crate) fn with_speed(speed: u32) -> Self {
+        let home = Self { root: tempfile::tempdir().unwrap(), speed };
         fs::create_dir_all(home.aotui_home().join("workflows")).unwrap();
         fs::create_dir_all(home.path("run")).unwrap();
         home.write("aotui/config.yaml", "defaultAgent: practice\n");
@@ -62,10 +69,11 @@ impl Home {
             ("HOME", &self.root.path().display().to_string()),
             ("AOTUI_HOME", &self.aotui_home().display().to_string()),
             ("XDG_RUNTIME_DIR", &self.path("run").display().to_string()),
-            ("AOTUI_PRACTICE_SPEED", "20"),
+            ("AOTUI_PRACTICE_SPEED", &self.speed.to_string()),
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("LANG", "C.UTF-8"),
             ("TERM", "xterm-256color"),
+            ("COLORTERM", "truecolor"),
             ("SHELL", "/bin/sh"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
