@@ -66,7 +66,7 @@ fn verbs_table() -> String {
     let mut table = "| verb | what it does |\n|---|---|\n".to_owned();
     for verb in cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
         let about = verb.get_about().unwrap().to_string();
-        table.push_str(&format!("| `aotui {}` | {} |\n", verb.get_name(), about.trim_end_matches('.')));
+        table.push_str(&format!("| `{}` | {} |\n", verb.get_name(), about.trim_end_matches('.')));
     }
     table
 }
