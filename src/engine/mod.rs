@@ -83,10 +83,8 @@ impl Engine {
 
     /// Runs until cancelled. Sessions go on; snapshots are on disk when it returns.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
-        let mut first: Vec<Pending> =
-            self.wanted.drain(..).map(|command| Pending::new(Input::Command(command))).collect();
-        first.push(Pending::new(Input::Recover));
-        self.turn(first).await?;
+        let wanted = std::mem::take(&mut self.wanted);
+        self.turn(vec![Pending::new(Input::Recover { wanted })]).await?;
         loop {
             let sleep = self.sleep();
             let mut pending = Vec::new();

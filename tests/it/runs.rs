@@ -201,3 +201,20 @@ fn files_edited_while_the_engine_runs_are_taken_up_and_a_broken_one_stops_nothin
     run.kill().unwrap();
     run.wait().unwrap();
 }
+
+#[test]
+fn what_was_approved_while_no_engine_ran_is_begun_once() {
+    let home = Home::new();
+    let repo = home.repo();
+    home.write(
+        "aotui/workflows/then.yaml",
+        "name: then\nphases:\n  - {id: ok, type: approval, onSuccess: work}\n  - {id: work, type: script, run: 'sleep 0.2', onSuccess: done}\n  - {id: done, type: terminal}\n",
+    );
+    home.ok(&repo, &["init"]);
+    home.ok(&repo, &["add", "Ask first", "--id", "A", "--workflow", "then"]);
+    assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 4);
+    home.ok(&repo, &["approve", "A"]);
+    assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 0);
+    let begun = journal(&home).into_iter().flat_map(|line| line["events"].as_array().unwrap().clone());
+    assert_eq!(begun.filter(|event| event["what"]["is"] == "sessionIntended").count(), 1);
+}

@@ -1,12 +1,16 @@
 //! Taking up what an earlier engine left: nothing is assumed, every doubt becomes an effect that looks at the world.
 
 use super::step::Turn;
+use crate::domain::command::Command;
 use crate::domain::effect::Effect;
 use crate::domain::ids::{SessionId, TicketKey};
 use crate::domain::ticket::{Status, Ticket};
 
 impl Turn<'_> {
-    pub(super) fn recover(&mut self) {
+    pub(super) fn recover(&mut self, wanted: Vec<Command>) {
+        for command in wanted {
+            let _refused = self.on_command(command);
+        }
         let keys: Vec<TicketKey> = self.fleet.tickets.keys().cloned().collect();
         for key in keys {
             if let Some(ticket) = self.fleet.ticket(&key).cloned() {

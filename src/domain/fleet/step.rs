@@ -16,8 +16,12 @@ pub enum Input {
     Report(Report),
     /// Time passed: a moment named by [`Fleet::next_due`] may have come.
     Due,
-    /// The engine starts: what was under way is taken up again.
-    Recover,
+    /// The engine starts: what people wrote while none ran is taken over, and what was under way is taken up again.
+    /// Nothing starts in between, or it would be taken for something under way and run twice.
+    Recover {
+        /// What people wrote; a refusal stops nothing.
+        wanted: Vec<Command>,
+    },
 }
 
 /// What one step gives.
@@ -45,7 +49,7 @@ impl Fleet {
             }
             Input::Report(report) => turn.on_report(report),
             Input::Due => turn.on_due(),
-            Input::Recover => turn.recover(),
+            Input::Recover { wanted } => turn.recover(wanted),
         }
         turn.dispatch();
     }

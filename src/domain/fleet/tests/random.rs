@@ -177,7 +177,7 @@ impl Life {
             }
             Happening::Restart => {
                 self.past.append(&mut self.open);
-                self.step(Input::Recover);
+                self.step(Input::Recover { wanted: Vec::new() });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::world::{World, approval, done, exited, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
-use crate::domain::command::TicketAction;
+use crate::domain::command::{Command, TicketAction};
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::fleet::{Fleet, Input};
 use crate::domain::ids::RequestId;
@@ -174,7 +174,7 @@ fn a_permission_is_bound_to_its_request_and_the_answer_survives_a_restart() {
     world.act("A", approve()).unwrap();
     let delivered = |effect: &Effect| matches!(effect, Effect::DeliverAnswer { answer: Answer::Allow, .. });
     assert!(delivered(world.effects.last().unwrap()));
-    let again = world.step(Input::Recover);
+    let again = world.step(Input::Recover { wanted: Vec::new() });
     assert!(again.effects.iter().any(delivered));
     let report = AgentReport::Ask { request, ask };
     world.report(Report::Agent { session, report });
@@ -303,4 +303,19 @@ fn ids_that_differ_only_by_case_and_self_blockers_are_refused() {
     let brief = world.ticket("A").brief.clone();
     let put = crate::domain::command::Command::PutTicket { brief, order: 0, blocked_by: vec![key("A")] };
     assert!(world.command(put).unwrap_err().to_string().contains("blocked by itself"));
+}
+
+#[test]
+fn what_was_queued_before_the_engine_starts_is_begun_once() {
+    let mut world = World::new(build_test_done(), &[("A", &[])]);
+    world.prepare_all();
+    world.fleet.policy.dispatch = false;
+    world.exit("A", 0);
+    world.act("A", TicketAction::Pause).unwrap();
+    world.act("A", TicketAction::Resume).unwrap();
+    world.fleet.policy.dispatch = true;
+    let out = world.step(Input::Recover { wanted: vec![Command::SetProblems { problems: Vec::new() }] });
+    let begun = out.effects.iter().filter(|effect| matches!(effect, Effect::RunSession { .. })).count();
+    assert_eq!(begun, 1, "{:?}", out.effects);
+    assert!(matches!(&out.effects[0], Effect::RunSession { reattach: false, .. }), "{:?}", out.effects);
 }
