@@ -174,8 +174,10 @@ impl Repository {
 
     fn names_under(&self, prefix: &str) -> Result<Vec<String>, SlotError> {
         let refs = self.repo.references().map_err(|error| self.broken("its refs", &error))?;
-        let found = refs.prefixed(prefix).map_err(|error| self.broken("its refs", &error))?;
-        Ok(found.filter_map(Result::ok).map(|name| name.name().as_bstr().to_string()).collect())
+        // A prefix is refused where a part of it is a device name on Windows (`con`, `aux`), which git allows.
+        let found = refs.prefixed(prefix).or_else(|_| refs.all()).map_err(|error| self.broken("its refs", &error))?;
+        let names = found.filter_map(Result::ok).map(|name| name.name().as_bstr().to_string());
+        Ok(names.filter(|name| name.starts_with(prefix)).collect())
     }
 
     fn broken(&self, what: &str, error: &dyn std::fmt::Display) -> SlotError {

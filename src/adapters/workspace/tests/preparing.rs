@@ -269,3 +269,9 @@ async fn branches_that_cannot_exist_side_by_side_are_named() {
     let error = ground.workspaces().prepare(request).await.unwrap_err();
     assert!(error.message.contains("is the base branch itself"), "{error}");
 }
+
+#[tokio::test]
+async fn a_branch_may_be_called_what_only_windows_refuses() {
+    let ground = Ground::new();
+    assert_eq!(ground.prepared("CON").await.branch, "aotui/CON");
+}
