@@ -106,7 +106,7 @@ impl PlanFile {
 
     /// Returns an order that comes after those of the tickets it lists.
     pub(super) fn after_all(&self) -> i64 {
-        i64::try_from(self.tickets.len()).unwrap_or(i64::MAX)
+        self.tickets.iter().map(|entry| entry.order).max().map_or(0, |last| last.saturating_add(1))
     }
 
     /// Says which dependencies can never be met.

@@ -202,6 +202,21 @@ fn files_people_add_and_edit_become_commands_and_unknown_fields_stay() {
 }
 
 #[test]
+fn a_ticket_dropped_in_comes_after_those_that_are_there() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut store, loaded) = open(state.path());
+    let mut fleet = loaded.fleet;
+    let put = Command::PutTicket { brief: brief("A"), order: 10, blocked_by: Vec::new() };
+    carry_out(&mut store, &mut fleet, vec![Command::PutPlan { plan: plan("p") }, put], true);
+    drop(store);
+    let path = Layout::new(state.path()).ticket_file(&key("B"));
+    fs::write(path, r#"{"ticketId":"B","title":"New"}"#).unwrap();
+    let fleet = read(state.path()).unwrap().fleet;
+    let order = fleet.tickets_of(&plan("p").id).iter().map(|ticket| ticket.brief.key.clone()).collect::<Vec<_>>();
+    assert_eq!(order, [key("A"), key("B")]);
+}
+
+#[test]
 fn dependencies_that_can_never_be_met_are_named_where_they_stand() {
     let state = tempfile::tempdir().unwrap();
     let layout = Layout::new(state.path());
