@@ -79,7 +79,9 @@ impl<'n> Fields<'n> {
 
     /// Returns the value of `key`, where it has one.
     pub(crate) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         self.node.get(key).filter(|node| node.value != Value::Null)
     }
 

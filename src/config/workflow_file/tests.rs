@@ -249,3 +249,9 @@ fn a_program_nobody_has_is_a_warning_because_it_may_come_later() {
     );
     assert!(load(&with("  - {id: a, type: script, command: ./x.sh, onSuccess: done}\n")).unwrap().warnings.is_empty());
 }
+
+#[test]
+fn an_unknown_key_is_answered_with_every_known_one_once() {
+    let problems = load("name: w\nphases:\n  - {id: a, type: terminal, zzzzzzzz: 1}\n").unwrap_err();
+    assert_eq!(problems.matches("onSuccess").count(), 1, "{problems}");
+}
