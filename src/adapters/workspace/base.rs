@@ -61,7 +61,7 @@ pub(super) fn name(repo: &Repository, asked: Option<&str>, shown: &Path) -> Resu
     repo.default_branch()?.ok_or_else(|| {
         let shown = shown.display();
         let words =
-            format!("{shown} has no branch checked out and no default at `origin`: set the ticket's base branch");
+            format!("{shown} has no branch checked out and no default at `origin`: name one as `base` in plan.json");
         SlotError::new(ErrorClass::Misconfigured, words)
     })
 }
