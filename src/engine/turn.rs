@@ -8,13 +8,15 @@ use crate::domain::command::Rejection;
 use crate::domain::effect::Effect;
 use crate::domain::event::Recorded;
 use crate::domain::fleet::{Fleet, Outbox};
-use crate::store::{Job, Journal, Layout, Lock, Snapshots, Store, StoreError, Touched};
+use crate::store::{Job, Journal, Lock, Snapshots, Store, StoreError, Touched};
 
 /// The truth and what every turn writes to.
 pub(super) struct Turns {
     fleet: Fleet,
     /// Taken out while the disk works on it in another thread.
     journal: Option<Journal>,
+    /// What is out of date on disk since before this engine; goes with the first snapshots.
+    stale: Touched,
     snapshots: Snapshots,
     publisher: Publisher,
     _lock: Lock,
@@ -24,8 +26,8 @@ type Reply = (tokio::sync::oneshot::Sender<Result<(), Rejection>>, Result<(), Re
 
 impl Turns {
     pub(super) fn new(store: Store, snapshots: Snapshots, fleet: Fleet, publisher: Publisher) -> Self {
-        let (_, journal, lock): (Layout, Journal, Lock) = store.into_parts();
-        Self { fleet, journal: Some(journal), snapshots, publisher, _lock: lock }
+        let (journal, stale, lock) = store.into_parts();
+        Self { fleet, journal: Some(journal), stale, snapshots, publisher, _lock: lock }
     }
 
     pub(super) fn fleet(&self) -> &Fleet {
@@ -87,7 +89,7 @@ impl Turns {
             return;
         }
         let fleet = share(&self.fleet);
-        let mut touched = Touched::default();
+        let mut touched = std::mem::take(&mut self.stale);
         touched.add(&events);
         if !touched.is_empty() {
             let journal_end = self.journal.as_ref().map_or(0, Journal::end);

@@ -12,7 +12,7 @@ use super::files::read_regular;
 use super::journal::{JournalContent, read_journal};
 use super::plan_file::PlanFile;
 use super::ticket_file::{TicketFile, brief_digest, json_problem};
-use super::{Layout, StoreError};
+use super::{Layout, StoreError, Touched};
 use crate::domain::command::Command;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
@@ -30,6 +30,8 @@ pub struct Loaded {
     pub wanted: Vec<Command>,
     /// Where the journal's last whole record ends, in bytes.
     pub journal_end: u64,
+    /// What the journal says and no snapshot includes.
+    pub stale: Touched,
     /// Defective files.
     pub problems: Vec<Problem>,
 }
@@ -67,16 +69,18 @@ pub(super) fn load(layout: &Layout) -> Result<Loaded, StoreError> {
     let mut fleet = Fleet { workflows: read_workflows(layout, &mut problems), ..Fleet::default() };
     fleet.seq = checkpoint.seq;
     let included = scan.insert_snapshots(&mut fleet, &suspects);
+    let mut stale = Touched::default();
     for recorded in &journal.events {
         if included.has(recorded) {
             fleet.seq = recorded.seq;
         } else {
+            stale.add(std::slice::from_ref(recorded));
             fleet.apply(recorded);
         }
     }
     let mut wanted = scan.wanted();
     wanted.push(Command::SetProblems { problems: problems.clone() });
-    Ok(Loaded { fleet, wanted, journal_end: journal.end, problems })
+    Ok(Loaded { fleet, wanted, journal_end: journal.end, stale, problems })
 }
 
 /// Reads the journal from the checkpoint on, or all of it where the checkpoint does not fit.

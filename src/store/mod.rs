@@ -77,6 +77,9 @@ pub struct Store {
     pub layout: Layout,
     /// Where events go.
     pub journal: Journal,
+    /// What an engine that died had no time to write. A checkpoint says that the snapshots have everything, so these
+    /// come before the next one.
+    stale: Touched,
     lock: Lock,
 }
 
@@ -88,17 +91,22 @@ impl Store {
         let lock = Lock::take(&layout)?;
         let loaded = load::load(&layout)?;
         let journal = Journal::open(&layout.journal(), loaded.fleet.seq, loaded.journal_end)?;
-        Ok((Self { layout, journal, lock }, loaded))
+        Ok((Self { layout, journal, stale: loaded.stale.clone(), lock }, loaded))
     }
 
-    /// Takes the store apart; the lock has to be kept for as long as the journal is written.
-    pub fn into_parts(self) -> (Layout, Journal, Lock) {
-        (self.layout, self.journal, self.lock)
+    /// Takes the store apart; the lock has to be kept for as long as the journal is written. What is out of date on
+    /// disk already belongs to the first [`Job`].
+    pub fn into_parts(self) -> (Journal, Touched, Lock) {
+        (self.journal, self.stale, self.lock)
     }
 
-    /// Writes snapshots of everything `events` touched and the checkpoint, and waits for the disk.
-    pub fn snapshot_now(&self, fleet: &Arc<Fleet>, touched: Touched) {
-        snapshots::write(&self.layout, &Job { fleet: Arc::clone(fleet), touched, journal_end: self.journal.end() });
+    /// Writes snapshots of what is touched and of what was out of date before, and the checkpoint; waits for the disk.
+    pub fn snapshot_now(&mut self, fleet: &Arc<Fleet>, mut touched: Touched) {
+        touched.merge(std::mem::take(&mut self.stale));
+        let job = Job { fleet: Arc::clone(fleet), touched, journal_end: self.journal.end() };
+        if !snapshots::write(&self.layout, &job) {
+            self.stale = job.touched;
+        }
     }
 }
 

@@ -109,6 +109,25 @@ fn what_was_written_is_there_again_with_and_without_snapshots() {
 }
 
 #[test]
+fn what_an_engine_that_died_had_no_time_to_snapshot_outlives_those_that_come_after_it() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let (mut store, loaded) = open(state.path());
+    let mut fleet = loaded.fleet;
+    carry_out(&mut store, &mut fleet, vec![pause("A"), put("C")], false);
+    drop(store);
+    for later in [vec![pause("B")], Vec::new()] {
+        let (mut store, loaded) = open(state.path());
+        fleet = loaded.fleet;
+        carry_out(&mut store, &mut fleet, later, true);
+    }
+    let (_, loaded) = open(state.path());
+    assert!(loaded.fleet.ticket(&key("A")).unwrap().progress.paused, "what was journaled first is not forgotten");
+    assert!(loaded.fleet.ticket(&key("C")).is_some());
+    same_tickets(&loaded, &fleet);
+}
+
+#[test]
 fn the_second_engine_is_told_who_works_there() {
     let state = tempfile::tempdir().unwrap();
     let (_first, _) = open(state.path());
