@@ -98,7 +98,7 @@ impl Turn<'_> {
     fn approve(&mut self, ticket: &Ticket, request: Option<RequestId>, note: Option<String>) -> Done {
         let key = &ticket.brief.key;
         if request.is_some() || !ticket.progress.requests.is_empty() {
-            let request = find_request(ticket, request)?;
+            let request = find_request(ticket, request, |ask| matches!(ask, Ask::Permission { .. }))?;
             return match request.ask {
                 Ask::Permission { .. } => self.answer(key, &request, Answer::Allow),
                 Ask::Question { .. } => Err(Rejection::new(format!("the agent of `{key}` asks a question"))
@@ -118,7 +118,7 @@ impl Turn<'_> {
     fn reject(&mut self, ticket: &Ticket, request: Option<RequestId>, note: String) -> Done {
         let key = &ticket.brief.key;
         if request.is_some() || !ticket.progress.requests.is_empty() {
-            let request = find_request(ticket, request)?;
+            let request = find_request(ticket, request, |_| true)?;
             return self.answer(key, &request, Answer::Deny { message: note });
         }
         let Some((_, phase)) = self.at_phase(key).filter(|_| waits_for_approval(ticket)) else {
@@ -132,7 +132,7 @@ impl Turn<'_> {
 
     fn reply(&mut self, ticket: &Ticket, request: Option<RequestId>, text: String) -> Done {
         let key = &ticket.brief.key;
-        let request = find_request(ticket, request)?;
+        let request = find_request(ticket, request, |ask| matches!(ask, Ask::Question { .. }))?;
         match request.ask {
             Ask::Question { .. } => self.answer(key, &request, Answer::Reply { text }),
             Ask::Permission { .. } => Err(Rejection::new(format!("the agent of `{key}` asks for permission"))
@@ -292,10 +292,14 @@ fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> R
     Rejection::new(format!("there is no plan `{plan}`")).hint(hint)
 }
 
-/// Finds the request that is meant; without an id there must be exactly one.
-fn find_request(ticket: &Ticket, id: Option<RequestId>) -> Result<Request, Rejection> {
+/// Finds the request that is meant; without an id there must be exactly one, or one alone that the answer `fits`.
+fn find_request(ticket: &Ticket, id: Option<RequestId>, fits: fn(&Ask) -> bool) -> Result<Request, Rejection> {
     let key = &ticket.brief.key;
     let requests = &ticket.progress.requests;
+    let mut fitting = requests.iter().filter(|request| fits(&request.ask));
+    if let (None, Some(only), None) = (&id, fitting.next(), fitting.next()) {
+        return Ok(only.clone());
+    }
     match id {
         Some(id) => requests.iter().find(|request| request.id == id).cloned().ok_or_else(|| {
             Rejection::new(format!("`{key}` has no open request `{id}`")).hint("it was answered or withdrawn meanwhile")

@@ -319,3 +319,23 @@ fn what_was_queued_before_the_engine_starts_is_begun_once() {
     assert_eq!(begun, 1, "{:?}", out.effects);
     assert!(matches!(&out.effects[0], Effect::RunSession { reattach: false, .. }), "{:?}", out.effects);
 }
+
+#[test]
+fn an_answer_without_an_id_goes_to_the_only_request_it_fits() {
+    let mut world = World::new(build_test_done(), &[("A", &[])]);
+    world.prepare_all();
+    let session = world.session("A");
+    let permission = Ask::Permission { tool: "Bash".into(), detail: "rm -r build".into(), reason: None };
+    let question = Ask::Question { text: "Which one?".into(), options: Vec::new() };
+    for (id, ask) in [("p", permission.clone()), ("q", question)] {
+        let report = AgentReport::Ask { request: RequestId::new(id).unwrap(), ask };
+        world.report(Report::Agent { session: session.clone(), report });
+    }
+    let note = String::new();
+    assert!(world.act("A", TicketAction::Reject { request: None, note }).is_err(), "a no could be meant for either");
+    world.act("A", TicketAction::Reply { request: None, text: "the second".into() }).unwrap();
+    let report = AgentReport::Ask { request: RequestId::new("p2").unwrap(), ask: permission };
+    world.report(Report::Agent { session, report });
+    assert!(world.act("A", approve()).is_err(), "there are two permissions to give");
+    assert_eq!(world.ticket("A").progress.requests.len(), 2);
+}
