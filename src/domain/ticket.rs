@@ -77,6 +77,9 @@ pub struct Progress {
     /// Attempts of the current visit so far, the running one included.
     #[serde(default)]
     pub attempt: u32,
+    /// When the attempt under way began; `None` between two attempts. The checks of a poll are one attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_since: Option<Timestamp>,
     /// When the current phase was entered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_since: Option<Timestamp>,

@@ -71,6 +71,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::SessionIntended { session, agent, deadline, counts } => {
             progress.sessions = session.n;
             progress.attempt += u32::from(*counts);
+            progress.attempt_since.get_or_insert(at);
             progress.status =
                 Status::Running { session: session.clone(), since: at, deadline: *deadline, agent: agent.clone() };
         }
@@ -130,6 +131,7 @@ fn enter(progress: &mut Progress, at: Timestamp, phase: &crate::domain::ids::Pha
     progress.phase = Some(phase.clone());
     progress.phase_since = Some(at);
     progress.attempt = 0;
+    progress.attempt_since = None;
     progress.status = Status::Queued;
     forget_requests(progress);
 }
@@ -165,6 +167,7 @@ fn end_attempt(
     if *outcome == Outcome::Interrupted {
         progress.attempt = progress.attempt.saturating_sub(1);
     }
+    progress.attempt_since = None;
     progress.context.extend(captures.clone());
     progress.status = Status::Queued;
     forget_requests(progress);

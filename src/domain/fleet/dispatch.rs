@@ -47,12 +47,11 @@ impl Turn<'_> {
         let key = &ticket.brief.key;
         let n = ticket.progress.sessions.saturating_add(1);
         let Some(order) = self.order(key, n) else { return };
-        let poll_runs_already = order.phase.is_poll() && ticket.progress.attempt > 0;
         let intended = TicketEvent::SessionIntended {
             session: SessionId::new(key.clone(), n),
             agent: order.agent.clone(),
             deadline: session_deadline(&order.phase, ticket, self.now),
-            counts: !poll_runs_already,
+            counts: ticket.progress.attempt_since.is_none(),
         };
         self.note(key, intended);
         if let Some(order) = self.order(key, n) {
@@ -61,9 +60,9 @@ impl Turn<'_> {
     }
 }
 
-/// When a session has to be over: a poll shares its time between all its checks, other phases have it per attempt.
+/// When a session has to be over: a poll shares the time of an attempt between all its checks.
 fn session_deadline(phase: &Phase, ticket: &Ticket, now: Timestamp) -> Option<Timestamp> {
-    let from = if phase.is_poll() { ticket.progress.phase_since.unwrap_or(now) } else { now };
+    let from = ticket.progress.attempt_since.unwrap_or(now);
     phase.timeout_seconds.map(|seconds| from.plus_seconds(seconds))
 }
 

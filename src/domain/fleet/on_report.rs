@@ -16,6 +16,10 @@ use crate::domain::workflow::{Phase, PhaseKind, Workflow};
 /// Exit code by which a poll says "not yet".
 const NOT_YET: i32 = 1;
 
+/// How often in a row a phase is run again because its session vanished: a machine that goes down is no fault of the
+/// phase, but what takes its holder down with it every time would go on for ever.
+const MAX_INTERRUPTIONS: usize = 4;
+
 /// Requests one session may have open, so that a mad agent cannot fill the state.
 const MAX_REQUESTS: usize = 32;
 
@@ -92,10 +96,7 @@ impl Turn<'_> {
         let (code, signal, captures, tail) = match end {
             SessionEnd::Exited { code, signal, captures, tail, .. } => (code, signal, captures, tail),
             SessionEnd::NotStarted { failure } => return self.attempt_failed(key, phase, failure),
-            SessionEnd::Vanished => {
-                let outcome = Outcome::Interrupted;
-                return self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
-            }
+            SessionEnd::Vanished => return self.interrupted(key, phase),
         };
         match (code, &phase.kind) {
             (Some(0), _) => self.succeed(key, phase, captures),
@@ -106,8 +107,21 @@ impl Turn<'_> {
         }
     }
 
+    /// Runs the phase again as if its session had never been, unless its sessions vanish one after the other.
+    fn interrupted(&mut self, key: &TicketKey, phase: &Phase) {
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        let history = ticket.progress.history.iter().rev();
+        let before = history.take_while(|entry| entry.phase == phase.id && entry.outcome == Outcome::Interrupted);
+        if before.count() < MAX_INTERRUPTIONS {
+            let outcome = Outcome::Interrupted;
+            return self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
+        }
+        let message = format!("vanished without a record {} times in a row", MAX_INTERRUPTIONS + 1);
+        self.attempt_failed(key, phase, Failure { class: FailureClass::Crashed, message, evidence: String::new() });
+    }
+
     fn poll_pending(&mut self, key: &TicketKey, phase: &Phase, interval: u64) {
-        let since = self.fleet.ticket(key).and_then(|ticket| ticket.progress.phase_since).unwrap_or(self.now);
+        let since = self.fleet.ticket(key).and_then(|ticket| ticket.progress.attempt_since).unwrap_or(self.now);
         let deadline = phase.timeout_seconds.map(|seconds| since.plus_seconds(seconds));
         self.note(key, TicketEvent::PollPending { next: self.now.plus_seconds(interval), deadline });
     }

@@ -41,16 +41,16 @@ impl Turn<'_> {
     }
 
     fn ticket_due(&mut self, key: &TicketKey) {
-        let Some((ticket, phase)) = self.at_phase(key) else { return };
+        let Some(ticket) = self.fleet.ticket(key).cloned() else { return };
         match &ticket.progress.status {
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::TimedOut });
                 self.want(Effect::StopSession { session: session.clone() });
             }
-            Status::Polling { deadline: Some(deadline), .. } if *deadline <= self.now => {
-                let failure = timed_out(phase.timeout_seconds);
-                self.attempt_failed(key, &phase, failure);
-            }
+            Status::Polling { deadline: Some(deadline), .. } if *deadline <= self.now => match self.at_phase(key) {
+                Some((_, phase)) => self.attempt_failed(key, &phase, timed_out(phase.timeout_seconds)),
+                None => self.make_ready(key, &ticket),
+            },
             Status::Polling { .. } | Status::Backoff { .. } => self.make_ready(key, &ticket),
             Status::Queued
             | Status::Preparing

@@ -20,7 +20,7 @@ pub struct Phase {
     pub on_failure: Option<PhaseId>,
     /// How often it is tried before `on_failure` is taken.
     pub retry: Retry,
-    /// How long one attempt may take; for a poll, how long all its checks together may take.
+    /// How long one attempt may take; the checks of a poll are one attempt.
     pub timeout_seconds: Option<u64>,
     /// How often one ticket may enter this phase: the bound of every loop through it.
     pub max_visits: u32,

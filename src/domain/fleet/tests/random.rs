@@ -12,7 +12,7 @@ use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox};
 use crate::domain::ids::RequestId;
-use crate::domain::session::Ask;
+use crate::domain::session::{Ask, Outcome};
 use crate::domain::ticket::{Failure, FailureClass, Status};
 use crate::domain::workflow::{Asks, Phase, PhaseKind, Retry};
 use crate::domain::zone::placement;
@@ -223,6 +223,14 @@ impl Life {
             if let Some(phase) = fleet.phase_of(ticket) {
                 let visits = ticket.progress.visits.get(&phase.id).copied().unwrap_or_default();
                 assert!(visits <= phase.max_visits, "{key} went round more often than it may");
+                let attempts = ticket.progress.attempt;
+                assert!(attempts <= phase.retry.attempts, "{key} is tried more often than it may");
+                let failed = ticket.progress.history.iter().rev().take_while(|entry| {
+                    let since = ticket.progress.phase_since;
+                    entry.phase == phase.id && since.is_some_and(|since| entry.started_at > since)
+                });
+                let failed = failed.filter(|entry| matches!(entry.outcome, Outcome::Failed { .. })).count();
+                assert!(failed <= phase.retry.attempts as usize, "{key} failed more often than it may");
             }
             if about.is_some_and(|about| about != key.to_string()) {
                 let old = before.tickets.get(key).unwrap();

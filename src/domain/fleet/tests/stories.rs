@@ -339,3 +339,50 @@ fn an_answer_without_an_id_goes_to_the_only_request_it_fits() {
     assert!(world.act("A", approve()).is_err(), "there are two permissions to give");
     assert_eq!(world.ticket("A").progress.requests.len(), 2);
 }
+
+#[test]
+fn a_poll_that_fails_is_tried_as_often_as_its_retry_says_each_time_with_its_whole_timeout() {
+    let mut wait = phase("wait", poll(60), Some("done"), None);
+    wait.retry = Retry { attempts: 3, backoff_seconds: 0 };
+    wait.timeout_seconds = Some(100);
+    let mut world = World::new(vec![wait, done()], &[("A", &[])]);
+    world.prepare_all();
+    world.exit("A", 1);
+    world.wait(60);
+    world.exit("A", 2);
+    assert_eq!(world.ticket("A").progress.attempt, 2, "a failed check ends the attempt");
+    world.exit("A", 1);
+    world.wait(60);
+    assert!(matches!(world.status("A"), Status::Running { .. }), "the second attempt has its own 100 s");
+    world.exit("A", 1);
+    world.wait(40);
+    assert_eq!(world.ticket("A").progress.attempt, 3, "its time was up");
+    world.exit("A", 2);
+    assert_eq!((world.place("A").zone, world.ticket("A").progress.history.len()), (Zone::Failed, 3));
+}
+
+#[test]
+fn a_session_that_vanishes_again_and_again_is_a_failure_in_the_end() {
+    let mut world = World::new(build_test_done(), &[("A", &[])]);
+    world.prepare_all();
+    for _ in 0..5 {
+        let session = world.session("A");
+        assert_eq!(world.ticket("A").progress.attempt, 1, "what vanished did not count");
+        world.report(Report::SessionEnded { session, end: SessionEnd::Vanished });
+    }
+    assert_eq!(world.place("A").why, "vanished without a record 5 times in a row");
+    world.act("A", TicketAction::Retry).unwrap();
+    assert!(matches!(world.status("A"), Status::Running { .. }));
+}
+
+#[test]
+fn a_deadline_comes_due_once_even_where_the_workflow_is_lost() {
+    let mut phases = build_test_done();
+    phases[0].timeout_seconds = Some(10);
+    let mut world = World::new(phases, &[("A", &[])]);
+    world.prepare_all();
+    world.fleet.workflows.clear();
+    world.wait(10);
+    assert!(matches!(world.status("A"), Status::Stopping { .. }));
+    assert_eq!(world.fleet.next_due(), None, "an engine would spin");
+}
