@@ -56,7 +56,8 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
             tracing::error!("agents' reports cannot be watched: {error}");
         }
     });
-    around.spawn(files::watch(house.layout(), house.warnings.clone(), link.clone()));
+    let lasting = house.warnings.iter().chain(&loaded.damage).cloned().collect();
+    around.spawn(files::watch(house.layout(), lasting, link.clone()));
     let running = Running { link, engine, around, cancel };
 
     // The answer comes after the engine's first turn, in which it took up what people wrote while none ran.

@@ -17,8 +17,8 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Changes that may wait; more than that are one anyway.
 const CHANGES: usize = 256;
 
-/// Watches the plans for as long as it is polled. `warnings` are defects of other files, which stay listed.
-pub(super) async fn watch(layout: Layout, warnings: Vec<Problem>, link: Link) {
+/// Watches the plans for as long as it is polled. `lasting` are defects of other files, which stay listed.
+pub(super) async fn watch(layout: Layout, lasting: Vec<Problem>, link: Link) {
     let (changed, mut changes) = mpsc::channel::<PathBuf>(CHANGES);
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
@@ -50,7 +50,7 @@ pub(super) async fn watch(layout: Layout, warnings: Vec<Problem>, link: Link) {
         });
         if let Ok(Some((commands, mut problems))) = looked.await {
             defective = !problems.is_empty();
-            problems.extend(warnings.iter().cloned());
+            problems.extend(lasting.iter().cloned());
             take_over(&link, commands, problems).await;
         }
         let Some(first) = changes.recv().await else { return };

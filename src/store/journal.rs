@@ -137,7 +137,7 @@ pub fn read_journal(path: &Path, from: u64) -> Result<JournalContent, StoreError
         }
         number += 1;
         at += read;
-        match parse_line(&line) {
+        match parse_line(&line, path)? {
             Some(parsed) => {
                 if let Some((number, start)) = broken.take() {
                     content.problems.push(broken_line(path, from, number, start));
@@ -164,15 +164,24 @@ fn broken_line(path: &Path, from: u64, number: u64, start: u64) -> Problem {
     if from == 0 { problem.at(u32::try_from(number).unwrap_or(u32::MAX), 1) } else { problem }
 }
 
-fn parse_line(line: &[u8]) -> Option<Line<Vec<Event>>> {
+/// Understands a line; `None` where it is damaged. One that is whole and still not understood stops everything: cut off
+/// as if it were torn, what a newer aotui wrote would be lost.
+fn parse_line(line: &[u8], path: &Path) -> Result<Option<Line<Vec<Event>>>, StoreError> {
+    let Some(body) = whole_body(line) else { return Ok(None) };
+    serde_json::from_str(&format!("{body}}}")).map(Some).map_err(|error| {
+        let path = path.display();
+        let message = format!("{path} has a record that this aotui does not understand ({error}): use a newer aotui");
+        StoreError::Journal(message)
+    })
+}
+
+/// Returns what a line says, without its checksum, where that agrees.
+fn whole_body(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
     let cut = text.rfind(CRC_FIELD)?;
     let (body, crc) = text.split_at_checked(cut)?;
     let crc = crc.strip_prefix(CRC_FIELD)?.strip_suffix("\"}")?;
-    if u32::from_str_radix(crc, 16).ok()? != crc32fast::hash(body.as_bytes()) {
-        return None;
-    }
-    serde_json::from_str(&format!("{body}}}")).ok()
+    (u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(body.as_bytes())).then_some(body)
 }
 
 fn numbered(line: Line<Vec<Event>>) -> impl Iterator<Item = Recorded> {

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub stale: Touched,
     /// Defective files.
     pub problems: Vec<Problem>,
+    /// Those of them that are the engine's own: no edit of a plan makes them go away.
+    pub damage: Vec<Problem>,
 }
 
 /// Up to where the snapshots include the journal.
@@ -59,14 +61,18 @@ pub fn read(state: &Path) -> Result<Loaded, StoreError> {
 
 /// Loads a state directory.
 pub(super) fn load(layout: &Layout) -> Result<Loaded, StoreError> {
+    // Read first: who loads while an engine writes must not find a checkpoint that is newer than the snapshots it read.
+    let checkpoint = read_checkpoint(layout);
     let scan = scan(layout);
     let suspects = scan.suspects();
-    let checkpoint = if suspects.is_empty() { read_checkpoint(layout) } else { Checkpoint::default() };
+    let mut damage = Vec::new();
+    let workflows = read_workflows(layout, &mut damage);
+    let whole = suspects.is_empty() && scan.has_workflows(&workflows);
+    let checkpoint = if whole { checkpoint } else { Checkpoint::default() };
     let journal = read_from(layout, checkpoint)?;
-    let mut problems = scan.problems.clone();
-    problems.extend(journal.problems.iter().cloned());
+    damage.extend(journal.problems.iter().cloned());
 
-    let mut fleet = Fleet { workflows: read_workflows(layout, &mut problems), ..Fleet::default() };
+    let mut fleet = Fleet { workflows, ..Fleet::default() };
     fleet.seq = checkpoint.seq;
     let included = scan.insert_snapshots(&mut fleet, &suspects);
     let mut stale = Touched::default();
@@ -79,8 +85,9 @@ pub(super) fn load(layout: &Layout) -> Result<Loaded, StoreError> {
         }
     }
     let mut wanted = scan.wanted();
+    let problems: Vec<Problem> = scan.problems.into_iter().chain(damage.iter().cloned()).collect();
     wanted.push(Command::SetProblems { problems: problems.clone() });
-    Ok(Loaded { fleet, wanted, journal_end: journal.end, stale, problems })
+    Ok(Loaded { fleet, wanted, journal_end: journal.end, stale, problems, damage })
 }
 
 /// Reads the journal from the checkpoint on, or all of it where the checkpoint does not fit.
@@ -203,6 +210,12 @@ impl Scan {
         suspects
     }
 
+    /// Returns whether every workflow version that a ticket walks is there.
+    fn has_workflows(&self, known: &BTreeMap<String, Arc<Workflow>>) -> bool {
+        let walked = self.tickets.values().filter_map(|file| file.state.as_ref()?.progress.workflow_digest.as_ref());
+        walked.into_iter().all(|digest| known.contains_key(digest))
+    }
+
     /// Puts usable snapshots into the fleet and says what they include.
     fn insert_snapshots(&self, fleet: &mut Fleet, suspects: &BTreeSet<TicketKey>) -> Included {
         let mut included = Included::default();
@@ -270,7 +283,10 @@ impl Included {
         let seq = match &recorded.event {
             Event::PlanPut { plan } => self.plans.get(&plan.id),
             Event::PlanPaused { plan } | Event::PlanResumed { plan } => self.plans.get(plan),
-            Event::TicketPut { brief, .. } => self.tickets.get(&brief.key),
+            // Order and blockers are in the plan's file, which may be older than the ticket's.
+            Event::TicketPut { brief, .. } => {
+                self.tickets.get(&brief.key).zip(self.plans.get(&brief.key.plan)).map(|(ticket, plan)| ticket.min(plan))
+            }
             Event::Ticket { key, .. } => self.tickets.get(key),
             Event::WorkflowLoaded { .. } => None,
         };

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use super::{Layout, Loaded, Store, StoreError, Touched, read};
 use crate::domain::command::{Command, TicketAction};
+use crate::domain::effect::Report;
 use crate::domain::event::Recorded;
 use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
 use crate::domain::ids::{PlanId, TicketId, TicketKey};
 use crate::domain::plan::Plan;
-use crate::domain::ticket::Brief;
+use crate::domain::ticket::{Brief, Checkout};
 use crate::domain::time::Timestamp;
+use crate::domain::workflow::Workflow;
 
 fn plan(id: &str) -> Plan {
     Plan {
@@ -194,6 +196,79 @@ fn a_damaged_ticket_file_is_named_by_line_and_restored_from_the_journal() {
     }
     fs::remove_file(&path).unwrap();
     same_tickets(&open(state.path()).1, &fleet);
+}
+
+#[test]
+fn a_workflow_version_that_got_lost_is_restored_from_the_journal() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut store, loaded) = open(state.path());
+    let mut fleet = loaded.fleet;
+    let workflow: Workflow = serde_json::from_str(
+        r#"{"name":"w","description":"","digest":"d1","phases":[{"id":"end","kind":{"type":"terminal","needs_attention":true},
+            "onSuccess":null,"onFailure":null,"retry":{"attempts":1,"backoffSeconds":0},"timeoutSeconds":null,
+            "maxVisits":1,"capture":{}}]}"#,
+    )
+    .unwrap();
+    carry_out(&mut store, &mut fleet, vec![Command::PutPlan { plan: plan("p") }, put("A")], false);
+    let checkout = Checkout {
+        path: "/wt".into(),
+        branch: "b".into(),
+        base_branch: "main".into(),
+        base_commit: "0".repeat(40),
+        removed: false,
+    };
+    let mut out = Outbox::default();
+    fleet.policy.dispatch = true;
+    fleet.step(Timestamp(1_000), Input::Due, &mut out);
+    let result = Ok((Arc::new(workflow), checkout));
+    fleet.step(Timestamp(1_000), Input::Report(Report::Prepared { key: key("A"), result }), &mut out);
+    let mut touched = Touched::default();
+    touched.add(&out.events);
+    touched.tickets.insert(key("A"));
+    touched.plans.insert(plan("p").id);
+    store.journal.append(&[out.events]).unwrap();
+    store.snapshot_now(&Arc::new(fleet.clone()), touched);
+    drop(store);
+    assert_eq!(read(state.path()).unwrap().fleet.workflows, fleet.workflows);
+
+    let file = Layout::new(state.path()).workflows().join("d1.json");
+    for spoil in [|file: &Path| fs::remove_file(file).unwrap(), |file: &Path| fs::write(file, "{").unwrap()] {
+        spoil(&file);
+        let (_, loaded) = open(state.path());
+        same_tickets(&loaded, &fleet);
+        assert_eq!(loaded.fleet.workflows, fleet.workflows);
+    }
+}
+
+#[test]
+fn a_crash_between_a_tickets_snapshot_and_its_plans_loses_no_blocker() {
+    let state = tempfile::tempdir().unwrap();
+    let mut fleet = two_tickets(state.path());
+    let (mut store, _) = open(state.path());
+    let blocked = Command::PutTicket { brief: brief("C"), order: 1, blocked_by: vec![key("A")] };
+    carry_out(&mut store, &mut fleet, vec![blocked], false);
+    let only_the_ticket = Touched { tickets: [key("C")].into(), ..Touched::default() };
+    let layout = Layout::new(state.path());
+    let checkpoint = fs::read(layout.checkpoint()).unwrap();
+    store.snapshot_now(&Arc::new(fleet.clone()), only_the_ticket);
+    fs::write(layout.checkpoint(), checkpoint).unwrap();
+    drop(store);
+    same_tickets(&open(state.path()).1, &fleet);
+}
+
+#[test]
+fn a_journal_of_a_newer_aotui_is_refused_and_stays_as_it_is() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let path = Layout::new(state.path()).journal();
+    let body = r#"{"seq":4,"at":"2026-01-01T00:00:00Z","events":[{"event":"planTeleported","plan":"p"}]"#;
+    let line = format!("{body},\"crc\":\"{:08x}\"}}\n", crc32fast::hash(body.as_bytes()));
+    let mut journal = fs::read(&path).unwrap();
+    journal.extend_from_slice(line.as_bytes());
+    fs::write(&path, &journal).unwrap();
+    let error = Store::open(state.path()).unwrap_err().to_string();
+    assert!(error.contains("use a newer aotui") && error.contains("planTeleported"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), journal, "nothing was cut off");
 }
 
 #[test]
