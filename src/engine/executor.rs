@@ -1,12 +1,14 @@
 //! Carries out effects, each in a task of its own that ends in one report. A task that panics is a report too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::Arrival;
 use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
@@ -16,7 +18,7 @@ use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
 use crate::domain::workflow::{Capture, Workflow};
 use crate::slots::launcher::Launcher;
 use crate::slots::runtime::{Exit, Observed, Runtime};
-use crate::slots::workspace::{Removal, Workspace};
+use crate::slots::workspace::{Removal, Workspace, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
 
 /// Bytes of stdout kept by a capture.
@@ -42,20 +44,33 @@ pub struct Slots {
 pub(super) struct Executor {
     slots: Slots,
     reports: mpsc::Sender<Arrival>,
+    stops: Stops,
+    tasks: JoinSet<()>,
+}
+
+/// Sessions that were told to end and whose end was not seen yet.
+#[derive(Debug, Clone, Default)]
+struct Stops(Arc<Mutex<HashSet<SessionId>>>);
+
+impl Stops {
+    fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Executor {
     pub(super) fn new(slots: Slots, reports: mpsc::Sender<Arrival>) -> Self {
-        Self { slots, reports }
+        Self { slots, reports, stops: Stops::default(), tasks: JoinSet::new() }
     }
 
     /// Starts carrying out an effect.
-    pub(super) fn start(&self, effect: Effect) {
-        let slots = self.slots.clone();
+    pub(super) fn start(&mut self, effect: Effect) {
+        while self.tasks.try_join_next().is_some() {}
+        let (slots, stops) = (self.slots.clone(), self.stops.clone());
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
-        tokio::spawn(async move {
-            let report = match AssertUnwindSafe(carry_out(slots, effect)).catch_unwind().await {
+        self.tasks.spawn(async move {
+            let report = match AssertUnwindSafe(carry_out(slots, stops, effect)).catch_unwind().await {
                 Ok(report) => report,
                 Err(_) => on_panic,
             };
@@ -63,6 +78,11 @@ impl Executor {
                 let _engine_gone = reports.send(report.into()).await;
             }
         });
+    }
+
+    /// Ends all tasks. Until then nobody else may have the state: a task could still start a session.
+    pub(super) async fn shutdown(&mut self) {
+        self.tasks.shutdown().await;
     }
 }
 
@@ -90,7 +110,7 @@ fn panic_report(effect: &Effect) -> Option<Report> {
     }
 }
 
-async fn carry_out(slots: Slots, effect: Effect) -> Option<Report> {
+async fn carry_out(slots: Slots, stops: Stops, effect: Effect) -> Option<Report> {
     match effect {
         Effect::Prepare { plan, ticket } => {
             let key = ticket.brief.key.clone();
@@ -99,13 +119,13 @@ async fn carry_out(slots: Slots, effect: Effect) -> Option<Report> {
         }
         Effect::RunSession { order, reattach } => {
             let session = order.session.clone();
-            let end = run_session(&slots, *order, reattach).await;
+            let end = run_session(&slots, &stops, *order, reattach).await;
+            stops.sessions().remove(&session);
             Some(Report::SessionEnded { session, end })
         }
         Effect::StopSession { session } => {
-            if let Err(error) = slots.runtime.stop(session.clone(), slots.stop_grace).await {
-                tracing::error!("cannot stop session {session}: {error}");
-            }
+            stops.sessions().insert(session.clone());
+            stop(&slots, &session).await;
             None
         }
         Effect::Question { order } => {
@@ -139,7 +159,7 @@ async fn prepare(slots: &Slots, plan: &Plan, ticket: &Arc<Ticket>) -> Result<(Ar
 
 async fn remove_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Option<Report> {
     let key = ticket.brief.key.clone();
-    let removal = match slots.launcher.workspace(plan, ticket) {
+    let removal = match own_workspace(slots, plan, ticket) {
         Ok(request) => slots.workspace.remove(request).await,
         Err(error) => Err(error),
     };
@@ -150,11 +170,27 @@ async fn remove_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Option
     })
 }
 
+/// Returns the workspace the ticket has, wherever a plan or brief that was edited since would put it.
+fn own_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Result<WorkspaceRequest, SlotError> {
+    let mut request = slots.launcher.workspace(plan, ticket)?;
+    if let Some(checkout) = &ticket.progress.workspace {
+        request.path = PathBuf::from(&checkout.path);
+        request.branch.clone_from(&checkout.branch);
+        request.base = Some(checkout.base_branch.clone());
+    }
+    Ok(request)
+}
+
 /// Starts the session unless it is there already, waits for its end, and gathers what it left.
-async fn run_session(slots: &Slots, order: WorkOrder, reattach: bool) -> SessionEnd {
+async fn run_session(slots: &Slots, stops: &Stops, order: WorkOrder, reattach: bool) -> SessionEnd {
     let session = order.session.clone();
     if !reattach && let Err(error) = start(slots, &order).await {
         return SessionEnd::NotStarted { failure: failure_of(&error) };
+    }
+    // A stop that came while it was being started found nothing to end.
+    let stopped = stops.sessions().contains(&session);
+    if stopped {
+        stop(slots, &session).await;
     }
     match slots.runtime.wait(session.clone()).await {
         Observed::Exited(exit) => exited(slots, order, exit).await,
@@ -162,9 +198,30 @@ async fn run_session(slots: &Slots, order: WorkOrder, reattach: bool) -> Session
     }
 }
 
+async fn stop(slots: &Slots, session: &SessionId) {
+    if let Err(error) = slots.runtime.stop(session.clone(), slots.stop_grace).await {
+        tracing::error!("cannot stop session {session}: {error}");
+    }
+}
+
 async fn start(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
+    restore(slots, order).await?;
     let launch = slots.launcher.compose(order.clone()).await?;
     slots.runtime.start(launch).await
+}
+
+/// Makes the ticket's checkout again, from its branch, where somebody removed it; no retry could get on without it.
+async fn restore(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
+    let Some(checkout) = order.ticket.progress.workspace.as_ref().filter(|checkout| !checkout.removed) else {
+        return Ok(());
+    };
+    // What cannot be looked at is not known to be gone.
+    if tokio::fs::try_exists(&checkout.path).await.unwrap_or(true) {
+        return Ok(());
+    }
+    tracing::warn!("the worktree {} of {} is gone and is made again", checkout.path, order.ticket.brief.key);
+    let request = own_workspace(slots, &order.plan, &order.ticket)?;
+    slots.workspace.prepare(request).await.map(drop)
 }
 
 async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {

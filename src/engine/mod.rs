@@ -6,6 +6,8 @@
 
 mod act;
 mod executor;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::sync::Arc;
@@ -83,6 +85,12 @@ impl Engine {
 
     /// Runs until cancelled. Sessions go on; snapshots are on disk when it returns.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
+        let worked = self.work(cancel).await;
+        self.executor.shutdown().await;
+        worked
+    }
+
+    async fn work(&mut self, cancel: CancellationToken) -> Result<(), StoreError> {
         let wanted = std::mem::take(&mut self.wanted);
         self.turn(vec![Pending::new(Input::Recover { wanted })]).await?;
         loop {
@@ -90,7 +98,7 @@ impl Engine {
             let mut pending = Vec::new();
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => break,
+                () = cancel.cancelled() => return Ok(()),
                 Some(request) = self.commands.recv() => pending.push(request.into()),
                 Some(arrival) = self.reports.recv() => pending.push(arrival.into()),
                 () = tokio::time::sleep(sleep) => {}
@@ -109,7 +117,6 @@ impl Engine {
             }
             self.turn(pending).await?;
         }
-        Ok(())
     }
 
     async fn turn(&mut self, pending: Vec<Pending>) -> Result<(), StoreError> {
