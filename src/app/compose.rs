@@ -41,7 +41,13 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     let (engine, reports) = Engine::new(store, loaded.fleet, loaded.wanted, end, slots(house))?;
 
     let cancel = CancellationToken::new();
-    let engine = tokio::spawn(engine.run(cancel.clone()));
+    let engine = tokio::spawn({
+        let (cancel, around) = (cancel.clone(), cancel.clone().drop_guard());
+        async move {
+            let _ends_with_it = around;
+            engine.run(cancel).await
+        }
+    });
     let mut around = JoinSet::new();
     around.spawn(server.serve(link.clone(), cancel.clone()));
     around.spawn(async move {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
 
 use super::house::House;
 use super::steering::connection;
@@ -11,7 +14,7 @@ use super::{block_on, compose, logging};
 use crate::bus::Link;
 use crate::cli::{Exit, Failure, find_ticket, output};
 use crate::domain::ids::TicketKey;
-use crate::ipc;
+use crate::ipc::{self, IpcError};
 use crate::store;
 use crate::tui::{self, Role, TuiOptions};
 
@@ -31,8 +34,12 @@ pub(super) fn open(house: &House, attach: Option<&str>) -> Result<Exit, Failure>
     block_on(async {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(link) = ipc::connect(&house.socket()?).await.map_err(|error| connection(&error))? {
-                return show(house, link, Role::Client, attach).await;
+            match ipc::connect(&house.socket()?).await {
+                Ok(Some(link)) => return show(house, link, Role::Client, attach).await,
+                Ok(None) => {}
+                // An engine that is about to leave or to die.
+                Err(IpcError::Io(_)) if Instant::now() < deadline => {}
+                Err(error) => return Err(connection(&error)),
             }
             if attach.is_some() && store::holder(&house.layout()).is_none() {
                 return attach_alone(house, attach).await;
@@ -84,8 +91,9 @@ async fn show(house: &House, link: Link, who: Role, attach: Option<&str>) -> Res
         plan: None,
         attach,
     };
-    // A task of its own, so that a panic in the screen becomes a report and the engine still ends in order.
-    match tokio::spawn(tui::run(link, options)).await {
+    // A panic in the screen becomes a report, and the engine still ends in order. Not a task of its own: drawing waits
+    // for the terminal, and a task that waits so holds up whatever its thread was to run next, the engine included.
+    match AssertUnwindSafe(tui::run(link, options)).catch_unwind().await {
         Ok(Ok(quit)) => {
             if !quit.farewell.is_empty() {
                 output::note(&quit.farewell);
@@ -93,7 +101,7 @@ async fn show(house: &House, link: Link, who: Role, attach: Option<&str>) -> Res
             Ok(Exit::Done)
         }
         Ok(Err(error)) => Err(Failure::error(format!("the terminal cannot be used: {error}"))),
-        Err(error) => Err(Failure::error(format!("the screen ended because of a defect: {error}"))
+        Err(_told_by_the_hook) => Err(Failure::error("the screen ended because of a defect")
             .hint("agents that run go on; report this with the log")),
     }
 }
