@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{ChildStdout, Command};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::domain::ids::{RequestId, SessionId};
@@ -74,25 +74,21 @@ impl HolderRuntime {
                 format!("session {} cannot be written to `{path}`: {error}", launch.session),
             )
         })?;
-        let complaint = tokio::time::timeout(START_LIMIT, self.spawn(&dir)).await;
-        match complaint {
-            Ok(Ok(None)) => Ok(()),
-            Ok(Ok(Some(words))) => {
-                Err(SlotError::new(ErrorClass::Transient, format!("session {} did not start: {words}", launch.session)))
+        let why = match self.spawn(&dir).await {
+            Ok(Started::Running) => return Ok(()),
+            Ok(Started::Complained(words)) => format!("did not start: {words}"),
+            Ok(Started::Late) => {
+                // Its holder is dead by now; what it may have started must not work beside the next attempt.
+                end::end(&dir, &launch.session, Duration::ZERO).await?;
+                format!("did not start within {} s", START_LIMIT.as_secs())
             }
-            Ok(Err(error)) => Err(SlotError::new(
-                ErrorClass::Transient,
-                format!("session {} did not start: its holder could not be run: {error}", launch.session),
-            )),
-            Err(_) => Err(SlotError::new(
-                ErrorClass::Transient,
-                format!("session {} did not start within {} s", launch.session, START_LIMIT.as_secs()),
-            )),
-        }
+            Err(error) => format!("did not start: its holder could not be run: {error}"),
+        };
+        Err(SlotError::new(ErrorClass::Transient, format!("session {} {why}", launch.session)))
     }
 
-    /// Starts a holder and waits for its word; returns its complaint if it could not start the session.
-    async fn spawn(&self, dir: &SessionDir) -> io::Result<Option<String>> {
+    /// Starts a holder and waits for its word. One that takes too long is killed.
+    async fn spawn(&self, dir: &SessionDir) -> io::Result<Started> {
         let (program, arguments) = self.holder_command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         // Any process of the user can read a holder's environment, so secrets of ours do not go there.
         let kept = HOLDER_ENV.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -105,21 +101,38 @@ impl HolderRuntime {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        let stdout = holder.stdout.take();
+        let stdout = holder.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let started = tokio::time::timeout(START_LIMIT, first_word(stdout)).await;
+        if started.is_err() {
+            holder.kill().await?;
+        }
         // Reaps the holder when it leaves; it stays if this process goes first.
         tokio::spawn(async move { holder.wait().await });
-        let mut stdout = stdout.ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut first = [0];
-        if stdout.read(&mut first).await? == 0 {
-            return Ok(Some("its holder left without a word".to_owned()));
-        }
-        if first == [READY] {
-            return Ok(None);
-        }
-        let mut words = first.to_vec();
-        stdout.take(MAX_COMPLAINT).read_to_end(&mut words).await?;
-        Ok(Some(String::from_utf8_lossy(&words).into_owned()))
+        started.unwrap_or(Ok(Started::Late))
     }
+}
+
+/// What came of the start of a holder.
+enum Started {
+    /// The session runs, or was started before.
+    Running,
+    /// It could not be started, and why.
+    Complained(String),
+    /// No word came in time; the holder was killed.
+    Late,
+}
+
+async fn first_word(mut stdout: ChildStdout) -> io::Result<Started> {
+    let mut first = [0];
+    if stdout.read(&mut first).await? == 0 {
+        return Ok(Started::Complained("its holder left without a word".to_owned()));
+    }
+    if first == [READY] {
+        return Ok(Started::Running);
+    }
+    let mut words = first.to_vec();
+    stdout.take(MAX_COMPLAINT).read_to_end(&mut words).await?;
+    Ok(Started::Complained(String::from_utf8_lossy(&words).into_owned()))
 }
 
 /// Returns what the directory says now; `None` while a holder lives and left no record.
