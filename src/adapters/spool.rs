@@ -2,14 +2,20 @@
 //! listener is concerned: a report is deleted only when the listener says it is settled.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
+use rustix::io::Errno;
 use tokio::sync::Notify;
 
 use crate::domain::effect::Report;
-use crate::report;
+use crate::report::{self, ReportError};
+
+/// How long a system that is short of something is left alone.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Says that a report's consequences are on disk, so that its file may go.
 pub type Settled = Box<dyn FnOnce() + Send>;
@@ -31,7 +37,11 @@ where
     watcher.watch(&spool, RecursiveMode::NonRecursive)?;
     let under_way: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
     loop {
-        for path in waiting(&spool) {
+        let (paths, mut short) = match waiting(&spool) {
+            Ok(paths) => (paths, false),
+            Err(error) => (Vec::new(), is_shortage(&error)),
+        };
+        for path in paths {
             if !lock(&under_way).insert(path.clone()) {
                 continue;
             }
@@ -44,6 +54,11 @@ where
                     });
                     deliver(Report::Agent { session: file.session, report: file.report }, settled).await;
                 }
+                // Nothing is wrong with the report: it waits until the system has room again.
+                Err(ReportError::Io { source, .. }) if is_shortage(&source) => {
+                    short = true;
+                    lock(&under_way).remove(&path);
+                }
                 Err(error) => {
                     tracing::warn!("a report is left out: {error}");
                     let _gone_already = std::fs::remove_file(&path);
@@ -51,8 +66,18 @@ where
                 }
             }
         }
-        changed.notified().await;
+        if short {
+            let _nothing_new = tokio::time::timeout(LOOK_AGAIN, changed.notified()).await;
+        } else {
+            changed.notified().await;
+        }
     }
+}
+
+/// Returns whether an error says that the system is short of something, which may pass.
+fn is_shortage(error: &io::Error) -> bool {
+    let passing = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| passing.contains(&errno))
 }
 
 fn lock(paths: &Mutex<HashSet<PathBuf>>) -> std::sync::MutexGuard<'_, HashSet<PathBuf>> {
@@ -60,12 +85,23 @@ fn lock(paths: &Mutex<HashSet<PathBuf>>) -> std::sync::MutexGuard<'_, HashSet<Pa
 }
 
 /// Lists the reports that are there, oldest first within a session.
-fn waiting(spool: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(spool).into_iter().flatten().flatten().map(|e| e.path()).collect();
+fn waiting(spool: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(spool)?.flatten().map(|entry| entry.path()).collect();
     paths.retain(|path| {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         !hidden && path.extension().is_some_and(|extension| extension == "json")
     });
     paths.sort();
-    paths
+    Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_shortage_keeps_a_report_that_cannot_be_read() {
+        assert!(is_shortage(&Errno::MFILE.into()));
+        assert!(!is_shortage(&waiting(Path::new("/nowhere/at/all")).unwrap_err()));
+    }
 }
