@@ -20,7 +20,7 @@ mod step;
 mod tests;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -144,8 +144,8 @@ impl Fleet {
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …
     pub fn free_ticket_id(&self, plan: &PlanId) -> Option<TicketId> {
-        (1..=u32::MAX)
-            .filter_map(|n| TicketId::new(format!("T-{n}")).ok())
-            .find(|id| !self.tickets.contains_key(&TicketKey::new(plan.clone(), id.clone())))
+        let own = self.tickets.keys().filter(|key| key.plan == *plan);
+        let taken: BTreeSet<String> = own.map(|key| key.ticket.as_str().to_ascii_uppercase()).collect();
+        (1..=u32::MAX).map(|n| format!("T-{n}")).find(|id| !taken.contains(id)).and_then(|id| TicketId::new(id).ok())
     }
 }

@@ -36,6 +36,11 @@ impl Turn<'_> {
                 return Ok(());
             }
         }
+        let is_twin = |known: &&PlanId| **known != plan.id && known.as_str().eq_ignore_ascii_case(plan.id.as_str());
+        if let Some(twin) = self.fleet.plans.keys().find(is_twin) {
+            return Err(Rejection::new(format!("plan `{}` differs from `{twin}` only by letter case", plan.id))
+                .hint("give it another id"));
+        }
         self.record(Event::PlanPut { plan });
         Ok(())
     }

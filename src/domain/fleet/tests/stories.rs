@@ -303,6 +303,17 @@ fn ids_that_differ_only_by_case_and_self_blockers_are_refused() {
     let brief = world.ticket("A").brief.clone();
     let put = crate::domain::command::Command::PutTicket { brief, order: 0, blocked_by: vec![key("A")] };
     assert!(world.command(put).unwrap_err().to_string().contains("blocked by itself"));
+    let mut plan = world.fleet.plans.values().next().unwrap().clone();
+    plan.id = crate::domain::ids::PlanId::new("P").unwrap();
+    let put = crate::domain::command::Command::PutPlan { plan };
+    assert!(world.command(put).unwrap_err().to_string().contains("only by letter case"));
+}
+
+#[test]
+fn a_free_ticket_id_differs_from_all_others_by_more_than_letter_case() {
+    let world = World::new(build_test_done(), &[("t-1", &[]), ("T-2", &[])]);
+    let free = world.fleet.free_ticket_id(&key("t-1").plan).unwrap();
+    assert_eq!(free.as_str(), "T-3");
 }
 
 #[test]
