@@ -95,10 +95,11 @@ impl<'a> Values<'a> {
                 tools.clone_from(allowed_tools);
             }
         }
-        let prompt = if record.prompt_via == PromptVia::Argument && prompt.len() > MAX_ARG {
-            format!("Read the file {file} and do what it says.")
-        } else {
-            prompt
+        let prompt = match record.prompt_via {
+            PromptVia::Argument if prompt.len() > MAX_ARG => format!("Read the file {file} and do what it says."),
+            // A prompt may begin with what a ticket says, which must not become an option of the agent.
+            PromptVia::Argument if prompt.starts_with('-') => format!(" {prompt}"),
+            PromptVia::Argument | PromptVia::Stdin | PromptVia::File => prompt,
         };
         let environment: BTreeMap<String, String> = user_env.clone();
         let mut variables = template::variables(order);

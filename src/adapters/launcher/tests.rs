@@ -251,6 +251,13 @@ async fn agent_records_say_how_an_agent_is_started() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_begins_with_a_dash_is_no_option_of_the_agent() {
+    let world = World::new("agents: {own: {command: agent}}");
+    let launch = compose(&world, world.agent("own", "--dangerous {{ ticketId }}")).await;
+    assert_eq!(launch.argv, ["agent", " --dangerous T-1"]);
+}
+
+#[tokio::test]
 async fn scripts_are_found_in_the_library_and_start_as_they_say() {
     let world = World::new("");
     let plain = world.write("scripts/plain.sh", "echo plain");
