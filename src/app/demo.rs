@@ -19,8 +19,9 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     if !args.headless {
         screen::needs_terminal()?;
     }
-    let root = place(args.dir)?;
-    if args.reset {
+    let root = place(args.dir, args.headless)?;
+    // What is played to its end is played from its beginning.
+    if args.reset || args.headless {
         reset(&root)?;
     }
     let failed = |error: color_eyre::Report| Failure::error(format!("{error:#}"));
@@ -30,6 +31,11 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     house.layout().create()?;
     logging::start(&house.settings.log_dir);
     if args.headless {
+        output::note(&format!(
+            "playing {} tickets in {}, for less than a minute",
+            sandbox.briefs.len(),
+            sandbox.root.display()
+        ));
         house.env.insert("AOTUI_PRACTICE_SPEED".to_owned(), demo::HEADLESS_SPEED.to_string());
         return block_on(play_to_the_end(&house, &sandbox));
     }
@@ -55,14 +61,15 @@ async fn play_to_the_end(house: &House, sandbox: &DemoPlan) -> Result<Exit, Fail
 }
 
 /// Returns where the sandbox is: the directory that was named, or one for temporary files that is the user's alone.
-fn place(dir: Option<PathBuf>) -> Result<PathBuf, Failure> {
+/// What a person left on the screen and what is played without one are kept apart.
+fn place(dir: Option<PathBuf>, headless: bool) -> Result<PathBuf, Failure> {
     if let Some(dir) = dir {
         return Ok(dir);
     }
     let own = std::env::temp_dir().join(format!("aotui-demo-{}", rustix::process::getuid().as_raw()));
     runtime_dir::private_dir(&own)
         .map_err(|error| Failure::error(format!("there is no place for the demo: {error}")))?;
-    Ok(own.join("sandbox"))
+    Ok(own.join(if headless { "headless" } else { "sandbox" }))
 }
 
 /// Removes what an earlier demo left, its sessions first.

@@ -195,7 +195,7 @@ async fn log(repo: &Path, base: &str) -> Result<String, Failure> {
     if !done.status.success() {
         return Err(Failure::error(done.failure()));
     }
-    let mut text = format!("\n{base}:\n");
+    let mut text = format!("\n{base} of {}:\n", output::plain(&repo.display().to_string()));
     for line in String::from_utf8_lossy(&done.stdout).lines() {
         text.push_str(&format!("  {}\n", output::plain(line)));
     }

@@ -226,7 +226,7 @@ fn demo() -> Command {
         "Opens a sandbox repository with tickets that a built-in practice agent works on",
         &["aotui demo", "aotui demo --headless            no screen: everything a person would do is done for them"],
     )
-    .arg(flag("headless", "Runs it to its end without a screen and prints a summary"))
+    .arg(flag("headless", "Runs it from its beginning to its end without a screen and prints a summary"))
     .arg(
         option("dir", "DIR", "Where the sandbox is made; a directory for temporary files unless given")
             .value_parser(value_parser!(std::path::PathBuf)),
