@@ -27,6 +27,7 @@
 //! | [`store`] | journal, snapshots, lock: the state on disk |
 //! | [`engine`] | the loop: step, journal, publish, carry out effects |
 //! | [`holder`] | the small process that owns one session's terminal |
+//! | [`faults`] | durable steps by name, which tests make fail; nothing in release builds |
 //! | [`runtime_dir`] | the private directory sockets are in |
 //! | [`report`] | what agents tell aotui, as files |
 //! | [`terminal`] | the viewing side of a session: screen, keys, panes |
@@ -58,6 +59,7 @@ pub mod config;
 pub mod demo;
 pub mod domain;
 pub mod engine;
+pub mod faults;
 pub mod holder;
 pub mod ipc;
 pub mod practice;

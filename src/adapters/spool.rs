@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use tokio::sync::Notify;
 
 use crate::domain::effect::Report;
+use crate::faults;
 use crate::report::{self, ReportError};
 
 /// How long a system that is short of something is left alone.
@@ -45,11 +46,12 @@ where
             if !lock(&under_way).insert(path.clone()) {
                 continue;
             }
-            match report::read(&path) {
+            let taken = faults::point("spool.take").map_err(|source| ReportError::Io { path: path.clone(), source });
+            match taken.and_then(|()| report::read(&path)) {
                 Ok(file) => {
                     let under_way = Arc::clone(&under_way);
                     let settled = Box::new(move || {
-                        let _gone_already = std::fs::remove_file(&path);
+                        let _gone_already = faults::point("spool.settle").and_then(|()| std::fs::remove_file(&path));
                         lock(&under_way).remove(&path);
                     });
                     deliver(Report::Agent { session: file.session, report: file.report }, settled).await;
@@ -74,9 +76,9 @@ where
     }
 }
 
-/// Returns whether an error says that the system is short of something, which may pass.
+/// Returns whether an error is the system's and not the file's, so that it may pass.
 fn is_shortage(error: &io::Error) -> bool {
-    let passing = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    let passing = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::IO];
     Errno::from_io_error(error).is_some_and(|errno| passing.contains(&errno))
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::bus::Link;
 use crate::domain::command::Command;
 use crate::domain::problem::Problem;
+use crate::faults;
 use crate::store::{self, Layout};
 
 /// How long writing several files may take to be taken as one change.
@@ -67,6 +68,8 @@ pub(super) async fn watch(layout: Layout, lasting: Vec<Problem>, link: Link) {
 /// Has the engine take over what the files say. What it refuses is a problem to be shown.
 async fn take_over(link: &Link, commands: Vec<Command>, mut problems: Vec<Problem>) {
     for command in commands {
+        // Only a death or a panic says anything here: nothing is written.
+        let _no_step = faults::point("import.take");
         let name = match &command {
             Command::PutTicket { brief, .. } => brief.key.to_string(),
             Command::PutPlan { plan } => plan.id.to_string(),

@@ -16,6 +16,7 @@ use crate::domain::ids::SessionId;
 use crate::domain::plan::Plan;
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
 use crate::domain::workflow::{Capture, Workflow};
+use crate::faults;
 use crate::slots::launcher::Launcher;
 use crate::slots::runtime::{Exit, Observed, Runtime};
 use crate::slots::workspace::{Removal, Workspace, WorkspaceRequest};
@@ -70,7 +71,14 @@ impl Executor {
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
         self.tasks.spawn(async move {
-            let report = match AssertUnwindSafe(carry_out(slots, stops, effect)).catch_unwind().await {
+            let carried_out = async {
+                // Only a death or a panic says anything here: what can fail has points of its own.
+                let _no_step = faults::point("effect.begin");
+                let report = carry_out(slots, stops, effect).await;
+                let _no_step = faults::point("effect.done");
+                report
+            };
+            let report = match AssertUnwindSafe(carried_out).catch_unwind().await {
                 Ok(report) => report,
                 Err(_) => on_panic,
             };

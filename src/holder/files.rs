@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
+use crate::faults;
 use crate::slots::runtime::{Exit, Launch};
 
 /// How long a holder that finds the lock taken waits for the other one to say that it runs.
@@ -123,9 +124,12 @@ impl SessionDir {
 
     /// Writes how the session ended, and returns when the record is on the disk.
     pub(super) fn write_exit(&self, exit: &Exit) -> io::Result<()> {
+        faults::point("exit.write")?;
         let temporary = self.write_temporary("exit.json", exit)?;
         File::open(&temporary)?.sync_all()?;
+        faults::point("exit.rename")?;
         fs::rename(&temporary, self.0.join("exit.json"))?;
+        faults::point("exit.renamed")?;
         File::open(&self.0)?.sync_all()
     }
 

@@ -21,6 +21,7 @@ use super::recorder::Recorder;
 use super::serve::{Session, Terminal, accept};
 use super::socket;
 use super::spawn::{Spawned, pty_size, spawn};
+use crate::faults;
 use crate::slots::runtime::{Exit, Launch};
 
 /// What a holder writes to its stdout, once, when the session is started or was started before.
@@ -52,6 +53,7 @@ fn hold_detached(dir: &SessionDir) -> io::Result<()> {
         say(&[READY]);
         return Ok(());
     }
+    faults::point("holder.locked")?;
     let launch = dir.launch()?;
     let outcome = run(dir, &launch);
     drop(lock);
@@ -90,6 +92,7 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     let mut record = HolderRecord { version: PROTOCOL_VERSION, holder: own, child: None, socket, started_at: now() };
     // Written before the start, so that a start which was cut off is never repeated.
     dir.write_holder(&record)?;
+    faults::point("holder.recorded")?;
     let spawned = match spawn(dir, launch) {
         Ok(spawned) => spawned,
         Err(problem) => {
@@ -99,6 +102,7 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
             return Ok(());
         }
     };
+    faults::point("holder.started")?;
     record.child = ProcessRecord::of(spawned.pid);
     dir.write_holder(&record)?;
     let ended = watch(recorder, listener, spawned, launch)?;
@@ -138,6 +142,7 @@ fn watch(recorder: Recorder, listener: UnixListener, spawned: Spawned, launch: &
         let session = Arc::clone(&session);
         move || accept(&listener, &session, &input)
     })?;
+    faults::point("holder.ready")?;
     say(&[READY]);
 
     let (code, signal) = wait_for(pid)?;

@@ -10,6 +10,7 @@ use notify::{RecursiveMode, Watcher};
 use super::{ReportError, read_small, temporary_in};
 use crate::domain::ids::RequestId;
 use crate::domain::session::Answer;
+use crate::faults;
 
 /// Longest time between two looks, where the file system does not tell of changes.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -18,6 +19,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub fn answer(session_dir: &Path, request: &RequestId, answer: &Answer) -> Result<(), ReportError> {
     let path = path_of(session_dir, request);
     let directory = directory_in(session_dir)?;
+    faults::point("answer.write").map_err(ReportError::io(&directory))?;
     temporary_in(&directory, answer)?.persist(&path).map_err(|error| ReportError::Io { path, source: error.error })?;
     Ok(())
 }

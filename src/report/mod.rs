@@ -8,7 +8,7 @@ mod answers;
 mod reporter;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::ids::SessionId;
 use crate::domain::time::Timestamp;
+use crate::faults;
 
 pub use answers::{answer, read_answer, wait_answer};
 pub use reporter::Reporter;
@@ -80,6 +81,7 @@ pub fn send(spool: &Path, session: &SessionId, report: AgentReport) -> Result<Pa
     let file = ReportFile { session: session.clone(), at, report: report.cleaned() };
     let mut temporary = temporary_in(spool, &file)?;
     let mut nanos = since_epoch.as_nanos();
+    faults::point("report.rename").map_err(ReportError::io(spool))?;
     loop {
         let path = spool.join(format!("{session}.{nanos}-{}.json", std::process::id()));
         match temporary.persist_noclobber(&path) {
@@ -108,8 +110,9 @@ pub fn read(path: &Path) -> Result<ReportFile, ReportError> {
 fn temporary_in(directory: &Path, content: &impl Serialize) -> Result<tempfile::NamedTempFile, ReportError> {
     let write = || {
         let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory)?;
-        serde_json::to_writer(file.as_file_mut(), content)?;
-        file.as_file_mut().write_all(b"\n")?;
+        let mut bytes = serde_json::to_vec(content)?;
+        bytes.push(b'\n');
+        faults::write_all("report.write", file.as_file_mut(), &bytes)?;
         Ok(file)
     };
     write().map_err(ReportError::io(directory))

@@ -1,9 +1,11 @@
 //! Files that are either the old or the new content, never something between.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+
+use crate::faults;
 
 /// Largest state file that is read, in bytes; more is not one of ours.
 const MAX_FILE: u64 = 16 << 20;
@@ -17,10 +19,12 @@ pub(super) fn create_private_dir(path: &Path) -> io::Result<()> {
 pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     let mut temp = tempfile::Builder::new().prefix(".aotui-").tempfile_in(dir)?;
-    temp.write_all(content)?;
+    faults::write_all("snapshot.write", &mut temp, content)?;
+    faults::point("snapshot.sync")?;
     temp.as_file().sync_data()?;
+    faults::point("snapshot.rename")?;
     temp.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    faults::point("snapshot.renamed")
 }
 
 /// Makes renames in a directory durable.

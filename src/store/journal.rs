@@ -4,7 +4,7 @@
 //! (IEEE) of the line's bytes before `,"crc":`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::StoreError;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
+use crate::faults;
 
 /// Longest line that is read, in bytes.
 const MAX_LINE: u64 = 64 << 20;
@@ -52,7 +53,8 @@ impl Journal {
             .map_err(StoreError::io("open", path))?;
         let length = file.metadata().map_err(StoreError::io("read", path))?.len();
         if length > end {
-            file.set_len(end).map_err(StoreError::io("truncate", path))?;
+            let cut = faults::point("journal.cut").and_then(|()| file.set_len(end));
+            cut.map_err(StoreError::io("truncate", path))?;
             file.sync_data().map_err(StoreError::io("sync", path))?;
         }
         file.seek(SeekFrom::Start(end)).map_err(StoreError::io("seek in", path))?;
@@ -75,8 +77,9 @@ impl Journal {
         if text.is_empty() {
             return Ok(());
         }
-        self.file.write_all(&text).map_err(StoreError::io("append to", &self.path))?;
-        self.file.sync_data().map_err(StoreError::io("sync", &self.path))?;
+        faults::write_all("journal.append", &mut self.file, &text).map_err(StoreError::io("append to", &self.path))?;
+        let synced = faults::point("journal.sync").and_then(|()| self.file.sync_data());
+        synced.and_then(|()| faults::point("journal.synced")).map_err(StoreError::io("sync", &self.path))?;
         self.end = self.end.saturating_add(text.len() as u64);
         Ok(())
     }

@@ -15,6 +15,7 @@ use super::{Layout, StoreError, Touched};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, TicketKey};
 use crate::domain::plan::PlanEntry;
+use crate::faults;
 
 /// How long changes are gathered before they are written, so that a busy ticket is not written at every step.
 const GATHER: Duration = Duration::from_millis(300);
@@ -122,6 +123,7 @@ fn try_write(layout: &Layout, job: &Job) -> Result<bool, StoreError> {
     }
     if complete {
         let checkpoint = Checkpoint { seq: job.fleet.seq, offset: job.journal_end };
+        faults::point("checkpoint").map_err(StoreError::io("write", &layout.checkpoint()))?;
         put_json(&layout.checkpoint(), &checkpoint)?;
         sync_dir(layout.root()).map_err(StoreError::io("sync", layout.root()))?;
     }

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::Answer;
+use crate::faults;
 use crate::holder::READY;
 use crate::holder::client::{Client, Hint};
 use crate::holder::files::SessionDir;
@@ -40,7 +41,7 @@ const STARTS_AT_ONCE: usize = 8;
 const MAX_COMPLAINT: u64 = 4096;
 
 /// What a holder gets of our environment: enough to find its socket and a home.
-const HOLDER_ENV: [&str; 3] = ["XDG_RUNTIME_DIR", "HOME", "PATH"];
+const HOLDER_ENV: [&str; 4] = ["XDG_RUNTIME_DIR", "HOME", "PATH", faults::DIR];
 
 /// Runs sessions in holder processes.
 pub struct HolderRuntime {
@@ -67,7 +68,8 @@ impl HolderRuntime {
             return Ok(());
         }
         let _turn = self.starts.acquire().await.map_err(|_| bug("the runtime is closed"))?;
-        dir.create().and_then(|()| dir.write_launch(launch)).map_err(|error| {
+        let written = faults::point("launch.write").and_then(|()| dir.create()).and_then(|()| dir.write_launch(launch));
+        written.map_err(|error| {
             let path = dir.path().display();
             SlotError::new(
                 ErrorClass::Misconfigured,
@@ -91,6 +93,7 @@ impl HolderRuntime {
     async fn spawn(&self, dir: &SessionDir) -> io::Result<Started> {
         let (program, arguments) = self.holder_command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         // Any process of the user can read a holder's environment, so secrets of ours do not go there.
+        faults::point("holder.spawn")?;
         let kept = HOLDER_ENV.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
         let mut holder = Command::new(program)
             .args(arguments)
@@ -101,6 +104,7 @@ impl HolderRuntime {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
+        faults::point("holder.spawned")?;
         let stdout = holder.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let started = tokio::time::timeout(START_LIMIT, first_word(stdout)).await;
         if started.is_err() {

@@ -16,9 +16,9 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::time::{Instant, sleep};
 
 use super::git::{Git, GitCall, GitError, Place, failed};
-use super::look;
 use super::prepare::CHECKOUT_LIMIT;
 use super::repository::{Checkout, CheckoutState, Repository, check_branch_name};
+use super::{look, point};
 use crate::adapters::process::Output;
 use crate::slots::SlotError;
 
@@ -175,7 +175,9 @@ impl Landing<'_> {
             return Ok(Some(Landed::AlreadyThere { commit: ends.base.to_string() }));
         }
         self.check_checkouts(&ends).await?;
+        point("land.commit")?;
         let commit = self.commit(&ends, tree).await?;
+        point("land.move")?;
         match ends.checkouts.first() {
             Some(checkout) => self.follow(&ends, checkout, commit).await,
             None => self.swap(&ends, commit).await,
@@ -248,6 +250,7 @@ impl Landing<'_> {
         let note = format!("aotui: land {}", self.request.branch);
         let (new, old) = (commit.to_string(), ends.base.to_string());
         let output = self.git.run(&self.at, &GitCall::write(["update-ref", "-m", &note, &name, &new, &old])).await?;
+        point("land.moved")?;
         if output.status.success() {
             return Ok(Some(Landed::Merged { commit: new, checkout: None }));
         }
@@ -260,6 +263,7 @@ impl Landing<'_> {
         let place = Place::checkout(&there.git_dir, &there.path);
         let args = ["merge", "--ff-only", "--no-squash", "--no-stat", "--quiet", &new];
         let output = self.git.run(&place, &GitCall::write(args).limit(CHECKOUT_LIMIT)).await?;
+        point("land.moved")?;
         if output.status.success() && self.tip(&self.request.base).await? == Some(commit) {
             return Ok(Some(Landed::Merged { commit: new, checkout: Some(there.path.clone()) }));
         }

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::base::Fetches;
 use self::git::Git;
 pub use self::land::{LandError, LandRequest, Landed, land};
+use crate::faults;
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
 
@@ -74,6 +75,11 @@ impl Workspace for GitWorkspace {
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {
         Box::pin(self.remove_checkout(request))
     }
+}
+
+/// Passes a durable step of work on a repository.
+fn point(name: &str) -> Result<(), SlotError> {
+    faults::point(name).map_err(|error| SlotError::new(ErrorClass::Transient, format!("git could not go on: {error}")))
 }
 
 /// Runs a look at a repository in a thread that may block.

@@ -13,7 +13,7 @@ use gix::ObjectId;
 use super::base::{self, Base};
 use super::git::{GitCall, Place};
 use super::repository::{Checkout, CheckoutState, Repository, check_branch_name, real};
-use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look};
+use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look, point};
 use crate::slots::workspace::{WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
 
@@ -124,8 +124,10 @@ impl GitWorkspace {
         if seen.tip.is_none() {
             let note = format!("aotui: start of {}", request.ticket);
             let create = ["update-ref", "--create-reflog", "-m", &note, &branch, &start, NO_COMMIT];
+            point("branch.create")?;
             self.git.text(&repository, &GitCall::write(create)).await?;
         }
+        point("worktree.add")?;
         let words = ["worktree", "add", "--quiet", "--"];
         let add = words.map(AsRef::as_ref).into_iter().chain([seen.path.as_os_str(), request.branch.as_ref()]);
         let added = self.git.text(&repository, &GitCall::write(add).limit(CHECKOUT_LIMIT)).await;
@@ -136,6 +138,7 @@ impl GitWorkspace {
             }
         }
         added?;
+        point("worktree.added")?;
         self.lock(&repository, request, &seen.path).await
     }
 

@@ -12,7 +12,7 @@ use gix::ObjectId;
 use super::git::{GitCall, Place};
 use super::prepare::{CHECKOUT_LIMIT, NO_COMMIT};
 use super::repository::{Checkout, CheckoutState, Repository, real};
-use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look};
+use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look, point};
 use crate::slots::workspace::{Removal, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
 
@@ -68,13 +68,14 @@ impl GitWorkspace {
         if checkout.locked.is_some() {
             self.unlock(&repository, &checkout.path).await?;
         }
+        point("worktree.remove")?;
         let words = ["worktree", "remove", "--"].map(AsRef::as_ref).into_iter();
         let mut remove = GitCall::write(words.chain([checkout.path.as_os_str()])).limit(CHECKOUT_LIMIT);
         if checkout.state == CheckoutState::Whole {
             remove = remove.enters(Place::checkout(&checkout.git_dir, &checkout.path));
         }
         self.git.text(&repository, &remove).await?;
-        Ok(())
+        point("worktree.removed")
     }
 
     /// Puts the checked-out commit on the ticket's rescue ref and returns the ref's name. A rescue ref of other work
@@ -90,6 +91,7 @@ impl GitWorkspace {
         let (name, old) = look(move || free_rescue_ref(&asked, tip)).await?;
         let (new, old) = (tip.to_string(), old.map_or(NO_COMMIT.to_owned(), |old| old.to_string()));
         let update = ["update-ref", "-m", "aotui: before its worktree goes", &name, &new, &old];
+        point("rescue.ref")?;
         self.git.text(&Place::repository(common_dir), &GitCall::write(update)).await?;
         Ok(name)
     }
