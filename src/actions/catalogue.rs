@@ -52,9 +52,9 @@ macro_rules! catalogue {
 
 catalogue! {
     /// Says yes to what the ticket waits for: its agent's permission request, or its approval.
-    Approve = "approve" ("approve"), Answer, in [Fleet, Ticket], keys ["a"], cli [Ticket, Request, Note];
+    Approve = "approve" ("approve"), Answer, in [Fleet, Ticket], keys ["a"], cli [Ticket, Request, Decided, Note];
     /// Says no to what the ticket waits for, with a note that tells the agent why.
-    Reject = "reject" ("reject"), Answer, in [Fleet, Ticket], keys ["x"], cli [Ticket, Request, Note];
+    Reject = "reject" ("reject"), Answer, in [Fleet, Ticket], keys ["x"], cli [Ticket, Request, Decided, Note];
     /// Answers the question of the ticket's agent.
     Reply = "reply" ("reply"), Answer, in [Fleet, Ticket], keys ["c"], cli [Ticket, Text, Request];
     /// Gives the go-ahead to land finished work.
@@ -77,8 +77,9 @@ catalogue! {
     Problems = "problems" ("problems"), Look, in [Fleet], keys ["!"];
     /// Copies the path of the ticket's workspace to the clipboard.
     CopyPath = "copy-path" ("copy path"), Look, in [Fleet, Ticket], keys ["y"];
-    /// Runs the failed or current phase again.
-    Retry = "retry" ("retry"), Steer, in [Fleet, Ticket], keys ["r"], cli [Ticket];
+    /// Runs the failed or current phase again; a session that runs is ended for it.
+    Retry = "retry" ("retry"), Steer, in [Fleet, Ticket], keys ["r"],
+        danger "Its session runs and ends now; what it has not committed stays in the workspace.", cli [Ticket];
     /// Goes on with another phase, which you choose.
     Skip = "skip" ("skip"), Steer, in [Fleet, Ticket], keys ["s"], cli [Ticket, Phase];
     /// Holds the ticket, or lets it go on.

@@ -82,6 +82,8 @@ pub enum Arg {
     Note,
     /// The request that is meant, optional.
     Request,
+    /// The approval phase that is decided on, optional.
+    Decided,
 }
 
 impl Arg {
@@ -93,6 +95,7 @@ impl Arg {
             Arg::Text => "text",
             Arg::Note => "note",
             Arg::Request => "request",
+            Arg::Decided => "phase",
         }
     }
 
@@ -103,7 +106,8 @@ impl Arg {
             Arg::Phase => "The phase to go on with.",
             Arg::Text => "The answer to the agent's question.",
             Arg::Note => "What the agent is told.",
-            Arg::Request => "The request that is meant, where an agent waits for more than one answer.",
+            Arg::Request => "The request that is meant; refused where it no longer waits.",
+            Arg::Decided => "The phase whose approval is meant; refused where it no longer waits.",
         }
     }
 
@@ -111,7 +115,7 @@ impl Arg {
     pub fn required(self) -> bool {
         match self {
             Arg::Ticket | Arg::Phase | Arg::Text => true,
-            Arg::Note | Arg::Request => false,
+            Arg::Note | Arg::Request | Arg::Decided => false,
         }
     }
 }
@@ -131,7 +135,7 @@ pub struct ActionSpec {
     pub contexts: &'static [Context],
     /// The keys it has unless the config says otherwise; may be empty.
     pub keys: &'static [&'static str],
-    /// What is lost or interrupted by it; where given, the screen asks first.
+    /// What is lost or interrupted by it; the screen asks first where something is.
     pub danger: Option<&'static str>,
     /// Whether it is a verb of the command line.
     pub cli: bool,

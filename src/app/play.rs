@@ -13,6 +13,7 @@ use crate::bus::Link;
 use crate::cli::{Exit, Failure, output};
 use crate::demo::{DemoPlan, Expectation};
 use crate::domain::command::{Command, TicketAction};
+use crate::domain::decision::Seen;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
 use crate::domain::session::{Answer, Request};
@@ -165,19 +166,19 @@ fn occasion(ticket: &Ticket) -> Option<String> {
 /// Returns what a person does who expects this; `None` where something else happened.
 fn action(expected: &Expectation, ticket: &Ticket) -> Option<TicketAction> {
     if let Some(Request { id, ask, .. }) = ticket.progress.requests.first() {
-        let request = Some(id.clone());
+        let seen = Seen::request(id.clone());
         return Some(match expected.answer(ask)? {
-            Answer::Allow => TicketAction::Approve { request, note: None },
-            Answer::Deny { message } => TicketAction::Reject { request, note: message },
-            Answer::Reply { text } => TicketAction::Reply { request, text },
+            Answer::Allow => TicketAction::Approve { seen, note: None },
+            Answer::Deny { message } => TicketAction::Reject { seen, note: message },
+            Answer::Reply { text } => TicketAction::Reply { request: seen.request, text },
         });
     }
     match (expected, &ticket.progress.status) {
         (Expectation::Approval(phase), Status::Approval { .. }) if ticket.progress.phase.as_ref() == Some(phase) => {
-            Some(TicketAction::Approve { request: None, note: None })
+            Some(TicketAction::Approve { seen: Seen::phase(phase.clone()), note: None })
         }
         (Expectation::Failure, Status::Failed { .. } | Status::Complete { needs_attention: true, .. }) => {
-            Some(TicketAction::Retry)
+            Some(TicketAction::Retry { interrupt: false })
         }
         _ => None,
     }

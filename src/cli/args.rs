@@ -98,6 +98,7 @@ fn steer(action: Action) -> Command {
             ActionArg::Text => Arg::new(name).value_name("TEXT").required(true).help(arg.doc()),
             ActionArg::Note => option(name, "TEXT", arg.doc()).short('m'),
             ActionArg::Request => option(name, "ID", arg.doc()),
+            ActionArg::Decided => option(name, "PHASE", arg.doc()).conflicts_with("request"),
         });
     }
     verb
@@ -105,7 +106,11 @@ fn steer(action: Action) -> Command {
 
 fn steer_examples(action: Action) -> &'static [&'static str] {
     match action {
-        Action::Approve => &["aotui approve PAY-114", "aotui approve billing/PAY-114 -m 'keep the old API'"],
+        Action::Approve => &[
+            "aotui approve PAY-114",
+            "aotui approve billing/PAY-114 -m 'keep the old API'",
+            "aotui approve PAY-114 --phase review     nothing else, whatever it waits for by then",
+        ],
         Action::Reject => &["aotui reject PAY-114 -m 'the test proves nothing'"],
         Action::Reply => &["aotui reply PAY-114 'use the second one'"],
         Action::Attach => &["aotui attach PAY-114"],

@@ -7,7 +7,7 @@ use super::verbs::status::span;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
-use crate::domain::session::{Ask, Outcome};
+use crate::domain::session::{Ask, Outcome, Request};
 use crate::domain::ticket::Ticket;
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
@@ -105,13 +105,17 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::BackedOff { until } => (None, format!("{phase} tries again at {}", clock(*until))),
         TicketEvent::ApprovalAsked { message } if !message.is_empty() => {
             let question = message.lines().next().unwrap_or_default();
-            (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key}`)"))
+            (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key} --phase {phase}`)"))
         }
-        TicketEvent::Asked { request } => match &request.ask {
+        // The commands name what is asked, so that they answer nothing else when they are typed much later.
+        TicketEvent::Asked { request: Request { id, ask, .. } } => match ask {
             Ask::Permission { tool, detail, .. } => {
-                (Some(Zone::Respond), format!("wants to use {tool}: {detail} (`aotui approve {key}`)"))
+                let how = format!("`aotui approve {key} --request {id}`");
+                (Some(Zone::Respond), format!("wants to use {tool}: {detail} ({how})"))
             }
-            Ask::Question { text, .. } => (Some(Zone::Respond), format!("asks: {text} (`aotui reply {key} TEXT`)")),
+            Ask::Question { text, .. } => {
+                (Some(Zone::Respond), format!("asks: {text} (`aotui reply {key} TEXT --request {id}`)"))
+            }
         },
         TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.message)),
@@ -146,7 +150,6 @@ fn clock(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::cli::verbs::fixtures::{fleet, key};
-    use crate::domain::session::Request;
     use crate::domain::ticket::{Failure, FailureClass};
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -181,10 +184,10 @@ mod tests {
             TicketEvent::Completed { needs_attention: false },
         ]);
         insta::assert_snapshot!(said.join("\n"), @r"
-        PAY-5 wants to use Bash: rm -rf [2J (`aotui approve pay/PAY-5`)
+        PAY-5 wants to use Bash: rm -rf [2J (`aotui approve pay/PAY-5 --request r1`)
         PAY-5 implement failed: exit code 1
         PAY-5 needs a person: exit code 1
-        PAY-5 waits for a decision: land it? (`aotui approve pay/PAY-5`)
+        PAY-5 waits for a decision: land it? (`aotui approve pay/PAY-5 --phase implement`)
         PAY-5 complete
         ");
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::Seen;
 use super::ids::{PhaseId, PlanId, RequestId, TicketKey};
 use super::plan::Plan;
 use super::problem::Problem;
@@ -55,18 +56,18 @@ pub enum Command {
 pub enum TicketAction {
     /// Says yes: to the agent's permission request, or to the approval phase.
     Approve {
-        /// The request meant; `None` means the only one there is.
-        #[serde(default)]
-        request: Option<RequestId>,
+        /// What was decided on.
+        #[serde(flatten)]
+        seen: Seen,
         /// What the next agent shall know.
         #[serde(default)]
         note: Option<String>,
     },
     /// Says no: to the agent's permission request, or to the approval phase.
     Reject {
-        /// The request meant; `None` means the only one there is.
-        #[serde(default)]
-        request: Option<RequestId>,
+        /// What was decided on.
+        #[serde(flatten)]
+        seen: Seen,
         /// Why.
         #[serde(default)]
         note: String,
@@ -80,7 +81,11 @@ pub enum TicketAction {
         text: String,
     },
     /// Runs the failed or current phase again.
-    Retry,
+    Retry {
+        /// Whether a session that runs may be ended for it.
+        #[serde(default)]
+        interrupt: bool,
+    },
     /// Goes on with another phase.
     Skip {
         /// The phase.

@@ -2,6 +2,7 @@
 
 pub mod agent_report;
 pub mod command;
+pub mod decision;
 pub mod effect;
 pub mod event;
 pub mod fleet;

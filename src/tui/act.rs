@@ -7,8 +7,10 @@ use super::overlays::{Form, Overlay, PaletteChoice, Purpose};
 use super::widgets::reader::Scroll;
 use crate::actions::{Action, available};
 use crate::domain::command::{Command, TicketAction};
-use crate::domain::ids::{RequestId, TicketKey};
+use crate::domain::decision::Seen;
+use crate::domain::ids::TicketKey;
 use crate::domain::session::{Ask, Request};
+use crate::domain::ticket::Ticket;
 
 /// Lines a page of terminal output moves besides its height.
 const OVERLAP: isize = 2;
@@ -74,22 +76,23 @@ impl Model {
     fn act_on_ticket(&mut self, action: Action) -> Vec<Effect> {
         let Some(ticket) = self.ticket().cloned() else { return Vec::new() };
         let key = ticket.brief.key.clone();
-        let request = self.first_request().map(|request| request.id.clone());
+        let seen = self.seen(&ticket);
         let name = &key.ticket;
         match action {
             Action::Approve | Action::Land => {
                 let what = if action == Action::Land { format!("landing {name}") } else { format!("approved {name}") };
                 self.close_about(&key);
-                send(&key, TicketAction::Approve { request, note: None }, what)
+                send(&key, TicketAction::Approve { seen, note: None }, what)
             }
-            Action::Reject => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reject(request))))),
-            Action::Reply => match request {
+            Action::Reject => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reject(seen))))),
+            Action::Reply => match seen.request {
                 Some(request) => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reply(request))))),
                 None => Vec::new(),
             },
-            Action::Peek => self.open(Overlay::Request { ticket: key, request, scroll: Scroll::default() }),
+            Action::Peek => self.open(Overlay::Request { ticket: key, seen, scroll: Scroll::default() }),
             Action::Detail => self.open(Overlay::Detail { ticket: key, scroll: Scroll::default() }),
-            Action::Retry => send(&key, TicketAction::Retry, format!("{name} runs again")),
+            Action::Retry if ticket.progress.status.session().is_some() => self.confirm(&ticket, action),
+            Action::Retry => send(&key, TicketAction::Retry { interrupt: false }, format!("{name} runs again")),
             Action::Skip => match Overlay::picker(self, &key) {
                 Some(picker) => self.open(picker),
                 None => Vec::new(),
@@ -97,7 +100,7 @@ impl Model {
             Action::TogglePause if ticket.progress.paused => self.act_on_ticket(Action::Resume),
             Action::TogglePause | Action::Pause => send(&key, TicketAction::Pause, format!("paused {name}")),
             Action::Resume => send(&key, TicketAction::Resume, format!("{name} goes on")),
-            Action::Stop => self.open(Overlay::Confirm { ticket: key, action }),
+            Action::Stop => self.confirm(&ticket, action),
             Action::PausePlan => vec![Effect::Send {
                 what: format!("paused plan {}", key.plan),
                 command: Box::new(Command::PausePlan { plan: key.plan }),
@@ -132,6 +135,10 @@ impl Model {
                 )
             }),
             Overlay::Form(form) => self.accept_form(form),
+            Overlay::Confirm { ticket, action: Action::Retry, .. } => {
+                let what = format!("{} runs again when its session has ended", ticket.ticket);
+                send(&ticket, TicketAction::Retry { interrupt: true }, what)
+            }
             Overlay::Confirm { ticket, .. } => send(&ticket, TicketAction::Stop, format!("stopping {}", ticket.ticket)),
             Overlay::Help(_) | Overlay::Problems(_) | Overlay::Detail { .. } | Overlay::Request { .. } => Vec::new(),
         }
@@ -140,9 +147,9 @@ impl Model {
     fn accept_form(&mut self, form: Box<Form>) -> Vec<Effect> {
         let (key, text) = (form.ticket.clone(), form.text());
         match form.purpose.clone() {
-            Purpose::Reject(request) => {
+            Purpose::Reject(seen) => {
                 self.close_about(&key);
-                send(&key, TicketAction::Reject { request, note: text }, format!("rejected {}", key.ticket))
+                send(&key, TicketAction::Reject { seen, note: text }, format!("rejected {}", key.ticket))
             }
             Purpose::Reply(_) if text.is_empty() => {
                 self.notice = Some(Notice::info("write an answer first"));
@@ -156,6 +163,14 @@ impl Model {
         }
     }
 
+    /// Asks before a session is ended.
+    fn confirm(&mut self, ticket: &Ticket, action: Action) -> Vec<Effect> {
+        match ticket.progress.status.session().cloned() {
+            Some(session) => self.open(Overlay::Confirm { ticket: ticket.brief.key.clone(), action, session }),
+            None => Vec::new(),
+        }
+    }
+
     fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
         self.overlays.push(overlay);
         Vec::new()
@@ -166,17 +181,19 @@ impl Model {
         self.overlays.retain(|overlay| !matches!(overlay, Overlay::Request { ticket, .. } if ticket == key));
     }
 
-    /// Returns the request that keys answer: the one the overlay shows, else the oldest, which the table shows.
-    fn first_request(&self) -> Option<&Request> {
-        let requests = &self.ticket()?.progress.requests;
-        let shown: Option<&RequestId> = match self.overlays.last() {
-            Some(Overlay::Request { request, .. }) => request.as_ref(),
-            _ => None,
-        };
-        match shown {
-            Some(id) => requests.iter().find(|request| request.id == *id),
-            None => requests.first(),
+    /// Returns what keys decide on: what the overlay shows, else what the table shows, which is the oldest.
+    fn seen(&self, ticket: &Ticket) -> Seen {
+        match self.overlays.last() {
+            Some(Overlay::Request { seen, .. }) => seen.clone(),
+            _ => Seen::of(ticket),
         }
+    }
+
+    /// Returns the request that keys answer.
+    fn first_request(&self) -> Option<&Request> {
+        let ticket = self.ticket()?;
+        let id = self.seen(ticket).request?;
+        ticket.progress.requests.iter().find(|request| request.id == id)
     }
 
     fn first_question(&self) -> Option<&Request> {

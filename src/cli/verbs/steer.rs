@@ -3,25 +3,21 @@
 use crate::actions::Action;
 use crate::cli::exit::Failure;
 use crate::cli::invocation::SteerArgs;
+use crate::cli::output::plain;
 use crate::cli::steering::{Steering, find_plan, find_ticket};
 use crate::domain::command::{Command, TicketAction};
+use crate::domain::decision::{self, Matter, Seen};
+use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PhaseId, RequestId};
+use crate::domain::session::{Ask, Request};
+use crate::domain::ticket::Ticket;
+use crate::domain::zone::placement;
 
-/// Does something about one ticket and says what was done.
+/// Does something about one ticket and says what was done: what exactly was approved, rejected or ended.
 pub fn ticket(steering: &mut dyn Steering, args: SteerArgs) -> Result<String, Failure> {
-    let key = find_ticket(steering.fleet(), &args.ticket)?.brief.key.clone();
-    let done = match args.action {
-        Action::Approve => "approved",
-        Action::Reject => "rejected",
-        Action::Reply => "answered",
-        Action::Retry => "tried again",
-        Action::Skip => "sent on",
-        Action::Pause => "held",
-        Action::Resume => "released",
-        Action::Stop => "told to stop",
-        _ => "done",
-    };
-    let action = ticket_action(args)?;
+    let ticket = find_ticket(steering.fleet(), &args.ticket)?;
+    let key = ticket.brief.key.clone();
+    let (action, done) = wish(steering.fleet(), &ticket, args)?;
     steering.command(vec![Command::Ticket { key: key.clone(), action }])?;
     Ok(format!("{key} {done}\n"))
 }
@@ -35,20 +31,69 @@ pub fn plan(steering: &mut dyn Steering, plan: &str, pause: bool) -> Result<Stri
     Ok(said)
 }
 
-fn ticket_action(args: SteerArgs) -> Result<TicketAction, Failure> {
+/// Returns what the engine is asked to do and what is said when it did. Decisions are bound to what is there now, so
+/// that the engine refuses them where that changed on the way.
+fn wish(fleet: &Fleet, ticket: &Ticket, args: SteerArgs) -> Result<(TicketAction, String), Failure> {
     let SteerArgs { action, phase, text, note, request, .. } = args;
     let request = request.map(RequestId::new).transpose()?;
-    Ok(match action {
-        Action::Approve => TicketAction::Approve { request, note },
-        Action::Reject => TicketAction::Reject { request, note: note.unwrap_or_default() },
-        Action::Reply => TicketAction::Reply { request, text: text.unwrap_or_default() },
-        Action::Retry => TicketAction::Retry,
-        Action::Skip => TicketAction::Skip { to: PhaseId::new(phase.unwrap_or_default())? },
-        Action::Pause => TicketAction::Pause,
-        Action::Resume => TicketAction::Resume,
-        Action::Stop => TicketAction::Stop,
-        other => return Err(Failure::usage(format!("`{other}` is not something a command line can do"))),
-    })
+    let phase = phase.map(PhaseId::new).transpose()?;
+    let runs = ticket.progress.status.session();
+    let ended = runs.map(|session| format!("; session {}, which ran, is ended for it", session.n));
+    let said = |action, done: &str| Ok((action, done.to_owned()));
+    match action {
+        Action::Approve => {
+            let matter = decision::to_approve(ticket, &Seen { request, phase })?;
+            let said = decided("approved", fleet, ticket, &matter);
+            Ok((TicketAction::Approve { seen: matter.seen(), note }, said))
+        }
+        Action::Reject => {
+            let matter = decision::to_reject(ticket, &Seen { request, phase })?;
+            let said = decided("rejected", fleet, ticket, &matter);
+            Ok((TicketAction::Reject { seen: matter.seen(), note: note.unwrap_or_default() }, said))
+        }
+        Action::Reply => {
+            let question = decision::to_reply(ticket, request.as_ref())?;
+            let action = TicketAction::Reply { request: Some(question.id.clone()), text: text.unwrap_or_default() };
+            Ok((action, format!("answered: {}", asked(&question))))
+        }
+        Action::Retry => {
+            let said = format!("runs again{}", ended.unwrap_or_default());
+            Ok((TicketAction::Retry { interrupt: runs.is_some() }, said))
+        }
+        Action::Skip => {
+            let to = phase.ok_or_else(|| Failure::usage("no phase is named").hint("name the phase to go on with"))?;
+            let said = format!("goes on with phase {to}{}", ended.unwrap_or_default());
+            Ok((TicketAction::Skip { to }, said))
+        }
+        Action::Pause => said(TicketAction::Pause, "held"),
+        Action::Resume => said(TicketAction::Resume, "released"),
+        Action::Stop => said(TicketAction::Stop, "told to stop"),
+        other => Err(Failure::usage(format!("`{other}` is not something a command line can do"))),
+    }
+}
+
+/// Says what a yes or a no was given to.
+fn decided(done: &str, fleet: &Fleet, ticket: &Ticket, matter: &Matter) -> String {
+    match matter {
+        Matter::Request(request) => format!("{done}: {}", asked(request)),
+        Matter::Approval(phase) => format!("{done}, phase {phase}: {}", plain(&placement(fleet, ticket).why)),
+    }
+}
+
+/// Says what an agent asks, all of it.
+fn asked(request: &Request) -> String {
+    match &request.ask {
+        Ask::Permission { tool, detail, .. } => format!("{}: {}", plain(tool), lines(detail)),
+        Ask::Question { text, .. } => lines(text),
+    }
+}
+
+/// Returns a text made harmless; where it has several lines each gets its own, set in.
+fn lines(text: &str) -> String {
+    match text.trim_end().split_once('\n') {
+        None => plain(text),
+        Some(_) => text.lines().map(|line| format!("\n  {}", plain(line))).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +119,8 @@ mod tests {
     fn a_person_approves_what_an_agent_asks_with_any_spelling_of_the_ticket() {
         for typed in ["pay-1", "PAY-1", "Pay/pay-1"] {
             let mut house = house();
-            assert_eq!(ticket(&mut house, args(Action::Approve, typed)).unwrap(), "pay/PAY-1 approved\n");
+            let said = ticket(&mut house, args(Action::Approve, typed)).unwrap();
+            assert_eq!(said, "pay/PAY-1 approved: Bash: rm -rf build\n");
             assert!(house.0.find("PAY-1")[0].progress.requests.is_empty());
         }
     }
@@ -102,6 +148,36 @@ mod tests {
         assert_eq!(failure.exit(), Exit::Refused);
         let failure = ticket(&mut house(), SteerArgs { phase: Some("../x".into()), ..args(Action::Skip, "PAY-1") });
         assert_eq!(failure.unwrap_err().exit(), Exit::Usage);
+    }
+
+    #[test]
+    fn a_decision_on_what_no_longer_waits_is_refused_and_answers_nothing_else() {
+        let mut house = house();
+        for (request, phase) in [(Some("r0"), None), (None, Some("implement"))] {
+            let own = |text: &str| text.to_owned();
+            let args = SteerArgs { request: request.map(own), phase: phase.map(own), ..args(Action::Approve, "PAY-1") };
+            let failure = ticket(&mut house, args).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Refused);
+            assert!(failure.to_string().contains("moved on meanwhile"), "{failure}");
+            assert_eq!(house.0.find("PAY-1")[0].progress.requests.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_command_of_several_lines_is_shown_whole_and_harmless() {
+        let mut house = house();
+        let asks = house.0.tickets.get_mut(&"pay/PAY-1".parse().unwrap()).unwrap();
+        std::sync::Arc::make_mut(asks).progress.requests[0].ask =
+            Ask::Permission { tool: "Bash".into(), detail: "make\nrm -rf /\u{1b}[2J".into(), reason: None };
+        let said = ticket(&mut house, args(Action::Reject, "PAY-1")).unwrap();
+        assert_eq!(said, "pay/PAY-1 rejected: Bash: \n  make\n  rm -rf / [2J\n");
+    }
+
+    #[test]
+    fn a_retry_that_ends_a_session_says_so() {
+        let said = ticket(&mut house(), args(Action::Retry, "PAY-5")).unwrap();
+        assert_eq!(said, "pay/PAY-5 runs again; session 1, which ran, is ended for it\n");
+        assert_eq!(ticket(&mut house(), args(Action::Retry, "PAY-2")).unwrap(), "pay/PAY-2 runs again\n");
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::step::Turn;
 use crate::domain::command::{Command, Rejection, TicketAction};
+use crate::domain::decision::{self, Matter, Seen};
 use crate::domain::effect::Effect;
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, PlanId, RequestId, TicketKey};
 use crate::domain::plan::Plan;
 use crate::domain::problem::nearest;
-use crate::domain::session::{Answer, Ask, Outcome, Request};
+use crate::domain::session::{Answer, Outcome, Request};
 use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Status, Ticket};
 
 type Done = Result<(), Rejection>;
@@ -89,10 +90,10 @@ impl Turn<'_> {
             return Err(Rejection::new(format!("there is no ticket `{key}`")).hint(hint));
         };
         match action {
-            TicketAction::Approve { request, note } => self.approve(&ticket, request, note),
-            TicketAction::Reject { request, note } => self.reject(&ticket, request, note),
-            TicketAction::Reply { request, text } => self.reply(&ticket, request, text),
-            TicketAction::Retry => self.retry(&ticket),
+            TicketAction::Approve { seen, note } => self.approve(&ticket, &seen, note),
+            TicketAction::Reject { seen, note } => self.reject(&ticket, &seen, note),
+            TicketAction::Reply { request, text } => self.reply(&ticket, request.as_ref(), text),
+            TicketAction::Retry { interrupt } => self.retry(&ticket, interrupt),
             TicketAction::Skip { to } => self.skip(&ticket, to),
             TicketAction::Pause => self.pause(&ticket, true),
             TicketAction::Resume => self.pause(&ticket, false),
@@ -100,19 +101,13 @@ impl Turn<'_> {
         }
     }
 
-    fn approve(&mut self, ticket: &Ticket, request: Option<RequestId>, note: Option<String>) -> Done {
+    fn approve(&mut self, ticket: &Ticket, seen: &Seen, note: Option<String>) -> Done {
         let key = &ticket.brief.key;
-        if request.is_some() || !ticket.progress.requests.is_empty() {
-            let request = find_request(ticket, request, |ask| matches!(ask, Ask::Permission { .. }))?;
-            return match request.ask {
-                Ask::Permission { .. } => self.answer(key, &request, Answer::Allow),
-                Ask::Question { .. } => Err(Rejection::new(format!("the agent of `{key}` asks a question"))
-                    .hint(format!("answer it with `aotui reply {key} TEXT`, or attach"))),
-            };
+        match decision::to_approve(ticket, seen)? {
+            Matter::Request(request) => return self.answer(key, &request, Answer::Allow),
+            Matter::Approval(_) => {}
         }
-        let Some((_, phase)) = self.at_phase(key).filter(|_| waits_for_approval(ticket)) else {
-            return Err(nothing_to_decide(ticket));
-        };
+        let Some((_, phase)) = self.at_phase(key) else { return Err(no_phase(key)) };
         if let Some(text) = note.filter(|note| !note.trim().is_empty()) {
             self.note(key, TicketEvent::FeedbackLeft { text });
         }
@@ -120,29 +115,22 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn reject(&mut self, ticket: &Ticket, request: Option<RequestId>, note: String) -> Done {
+    fn reject(&mut self, ticket: &Ticket, seen: &Seen, note: String) -> Done {
         let key = &ticket.brief.key;
-        if request.is_some() || !ticket.progress.requests.is_empty() {
-            let request = find_request(ticket, request, |_| true)?;
-            return self.answer(key, &request, Answer::Deny { message: note });
+        match decision::to_reject(ticket, seen)? {
+            Matter::Request(request) => return self.answer(key, &request, Answer::Deny { message: note }),
+            Matter::Approval(_) => {}
         }
-        let Some((_, phase)) = self.at_phase(key).filter(|_| waits_for_approval(ticket)) else {
-            return Err(nothing_to_decide(ticket));
-        };
+        let Some((_, phase)) = self.at_phase(key) else { return Err(no_phase(key)) };
         let message = if note.trim().is_empty() { "rejected".to_owned() } else { format!("rejected: {}", note.trim()) };
         let failure = Failure { class: FailureClass::Rejected, message, evidence: String::new() };
         self.attempt_failed(key, &phase, failure);
         Ok(())
     }
 
-    fn reply(&mut self, ticket: &Ticket, request: Option<RequestId>, text: String) -> Done {
-        let key = &ticket.brief.key;
-        let request = find_request(ticket, request, |ask| matches!(ask, Ask::Question { .. }))?;
-        match request.ask {
-            Ask::Question { .. } => self.answer(key, &request, Answer::Reply { text }),
-            Ask::Permission { .. } => Err(Rejection::new(format!("the agent of `{key}` asks for permission"))
-                .hint(format!("`aotui approve {key}` or `aotui reject {key}`"))),
-        }
+    fn reply(&mut self, ticket: &Ticket, request: Option<&RequestId>, text: String) -> Done {
+        let request = decision::to_reply(ticket, request)?;
+        self.answer(&ticket.brief.key, &request, Answer::Reply { text })
     }
 
     fn answer(&mut self, key: &TicketKey, request: &Request, answer: Answer) -> Done {
@@ -155,9 +143,11 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn retry(&mut self, ticket: &Ticket) -> Done {
+    fn retry(&mut self, ticket: &Ticket, interrupt: bool) -> Done {
         let key = &ticket.brief.key;
         match &ticket.progress.status {
+            Status::Running { .. } if !interrupt => Err(Rejection::new(format!("a session of `{key}` runs"))
+                .hint("retrying would end it: ask for that, or wait for its end")),
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::Retry });
                 self.want(Effect::StopSession { session: session.clone() });
@@ -278,13 +268,9 @@ impl Turn<'_> {
     }
 }
 
-fn waits_for_approval(ticket: &Ticket) -> bool {
-    matches!(ticket.progress.status, Status::Approval { .. })
-}
-
-fn nothing_to_decide(ticket: &Ticket) -> Rejection {
-    Rejection::new(format!("`{}` does not wait for a decision", ticket.brief.key))
-        .hint("`aotui status` shows what does")
+/// Says that the workflow no longer has the phase a ticket is in.
+fn no_phase(key: &TicketKey) -> Rejection {
+    Rejection::new(format!("the workflow of `{key}` no longer has the phase it is in")).hint("skip to another phase")
 }
 
 fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> Rejection {
@@ -295,28 +281,4 @@ fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> R
         None => format!("plans here: {}", names.join(", ")),
     };
     Rejection::new(format!("there is no plan `{plan}`")).hint(hint)
-}
-
-/// Finds the request that is meant; without an id there must be exactly one, or one alone that the answer `fits`.
-fn find_request(ticket: &Ticket, id: Option<RequestId>, fits: fn(&Ask) -> bool) -> Result<Request, Rejection> {
-    let key = &ticket.brief.key;
-    let requests = &ticket.progress.requests;
-    let mut fitting = requests.iter().filter(|request| fits(&request.ask));
-    if let (None, Some(only), None) = (&id, fitting.next(), fitting.next()) {
-        return Ok(only.clone());
-    }
-    match id {
-        Some(id) => requests.iter().find(|request| request.id == id).cloned().ok_or_else(|| {
-            Rejection::new(format!("`{key}` has no open request `{id}`")).hint("it was answered or withdrawn meanwhile")
-        }),
-        None => match requests.as_slice() {
-            [] => Err(Rejection::new(format!("the agent of `{key}` asks nothing"))),
-            [only] => Ok(only.clone()),
-            [_, _, ..] => {
-                let ids: Vec<&str> = requests.iter().map(|request| request.id.as_str()).collect();
-                Err(Rejection::new(format!("`{key}` has {} open requests", requests.len()))
-                    .hint(format!("name one with --request: {}", ids.join(", "))))
-            }
-        },
-    }
 }

@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 use tui_textarea::TextArea;
 
 use crate::actions::Action;
+use crate::domain::decision::Seen;
 use crate::domain::ids::{RequestId, TicketKey};
 use crate::domain::session::Ask;
 use crate::domain::ticket::Ticket;
@@ -22,17 +23,18 @@ const MAX: usize = 64 * 1024;
 /// What the text is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::tui) enum Purpose {
-    /// Says no; `None` means to the approval.
-    Reject(Option<RequestId>),
+    /// Says no to what was seen.
+    Reject(Seen),
     /// Answers a question.
     Reply(RequestId),
 }
 
 impl Purpose {
-    pub(super) fn request(&self) -> Option<&RequestId> {
+    /// Returns what is decided on.
+    pub(super) fn seen(&self) -> Seen {
         match self {
-            Purpose::Reject(request) => request.as_ref(),
-            Purpose::Reply(request) => Some(request),
+            Purpose::Reject(seen) => seen.clone(),
+            Purpose::Reply(request) => Seen::request(request.clone()),
         }
     }
 }
@@ -52,7 +54,8 @@ pub(in crate::tui) struct Form {
 
 impl Form {
     pub(in crate::tui) fn new(ticket: &Ticket, purpose: Purpose) -> Self {
-        let request = ticket.progress.requests.iter().find(|request| Some(&request.id) == purpose.request());
+        let seen = purpose.seen();
+        let request = ticket.progress.requests.iter().find(|request| Some(&request.id) == seen.request.as_ref());
         let (question, options) = match request.map(|request| &request.ask) {
             Some(Ask::Question { text, options }) => (text.clone(), options.clone()),
             Some(Ask::Permission { tool, detail, .. }) => (format!("{tool}: {detail}"), Vec::new()),

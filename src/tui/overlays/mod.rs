@@ -23,8 +23,9 @@ use super::theme::Role;
 use super::widgets::chooser::Chooser;
 use super::widgets::reader::Scroll;
 use crate::actions::{Action, Context};
+use crate::domain::decision::Seen;
 use crate::domain::fleet::Fleet;
-use crate::domain::ids::{PhaseId, RequestId, TicketKey};
+use crate::domain::ids::{PhaseId, SessionId, TicketKey};
 
 /// Something over the table.
 #[derive(Debug)]
@@ -35,16 +36,16 @@ pub(super) enum Overlay {
     Problems(Scroll),
     /// Everything about a ticket.
     Detail { ticket: TicketKey, scroll: Scroll },
-    /// What a ticket asks; `request` is `None` for an approval.
-    Request { ticket: TicketKey, request: Option<RequestId>, scroll: Scroll },
+    /// What a ticket asks.
+    Request { ticket: TicketKey, seen: Seen, scroll: Scroll },
     /// Actions and tickets by a few letters.
     Palette(Box<Chooser<PaletteChoice>>),
     /// The phase a ticket goes on with.
     Picker { ticket: TicketKey, phases: Box<Chooser<PhaseId>> },
     /// A text for an agent.
     Form(Box<Form>),
-    /// An action that costs something.
-    Confirm { ticket: TicketKey, action: Action },
+    /// An action that ends a session.
+    Confirm { ticket: TicketKey, action: Action, session: SessionId },
 }
 
 impl Overlay {
@@ -86,13 +87,14 @@ impl Overlay {
         self.contexts().contains(&Context::Ticket)
     }
 
-    /// Returns whether what it is about is gone: answered by somebody else, or withdrawn.
+    /// Returns whether what it is about is gone: answered by somebody else, withdrawn, or ended.
     pub(super) fn is_stale(&self, fleet: &Fleet) -> bool {
         let Some(key) = self.ticket() else { return false };
         let Some(ticket) = fleet.ticket(key) else { return true };
         match self {
-            Overlay::Request { request, .. } => request::is_over(ticket, request.as_ref()),
-            Overlay::Form(form) => request::is_over(ticket, form.purpose.request()),
+            Overlay::Request { seen, .. } => seen.is_over(ticket),
+            Overlay::Form(form) => form.purpose.seen().is_over(ticket),
+            Overlay::Confirm { session, .. } => ticket.progress.status.session() != Some(session),
             _ => false,
         }
     }
@@ -158,8 +160,8 @@ impl Overlay {
             Overlay::Detail { ticket, .. } => {
                 model.fleet.ticket(ticket).map(|ticket| brief(model, ticket, columns)).unwrap_or_default()
             }
-            Overlay::Request { ticket, request, .. } => request::lines(model, ticket, request.as_ref(), columns),
-            Overlay::Confirm { ticket, action } => confirm::lines(model, ticket, *action),
+            Overlay::Request { ticket, seen, .. } => request::lines(model, ticket, seen.request.as_ref(), columns),
+            Overlay::Confirm { ticket, action, .. } => confirm::lines(model, ticket, *action),
             Overlay::Form(form) => form.lines(model, columns),
             Overlay::Palette(_) | Overlay::Picker { .. } => Vec::new(),
         }
@@ -171,11 +173,11 @@ impl Overlay {
             Overlay::Help(_) => plain("keys"),
             Overlay::Problems(_) => plain("defective files"),
             Overlay::Detail { ticket, .. } => plain(ticket.ticket.as_str()),
-            Overlay::Request { ticket, request, .. } => request::title(model, ticket, request.as_ref()),
+            Overlay::Request { ticket, seen, .. } => request::title(model, ticket, seen.request.as_ref()),
             Overlay::Palette(_) => plain("actions and tickets"),
             Overlay::Picker { ticket, .. } => (format!("{}: go on with", ticket.ticket), String::new()),
             Overlay::Form(form) => plain(&form.title()),
-            Overlay::Confirm { ticket, action } => (format!("{action} {}?", ticket.ticket), String::new()),
+            Overlay::Confirm { ticket, action, .. } => (format!("{action} {}?", ticket.ticket), String::new()),
         }
     }
 }

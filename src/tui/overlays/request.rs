@@ -15,14 +15,6 @@ fn find<'a>(ticket: &'a Ticket, id: &RequestId) -> Option<&'a Request> {
     ticket.progress.requests.iter().find(|request| request.id == *id)
 }
 
-/// Returns whether it no longer waits: the request, or with none the approval.
-pub(super) fn is_over(ticket: &Ticket, id: Option<&RequestId>) -> bool {
-    match id {
-        Some(id) => find(ticket, id).is_none(),
-        None => !matches!(ticket.progress.status, Status::Approval { .. }),
-    }
-}
-
 /// Returns its title, and what is said on the right of it.
 pub(super) fn title(model: &Model, key: &TicketKey, id: Option<&RequestId>) -> (String, String) {
     let name = &key.ticket;

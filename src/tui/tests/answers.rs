@@ -6,23 +6,26 @@ use super::*;
 fn an_approval_of_a_permission_is_bound_to_the_request_on_screen() {
     let mut model = model(120, 40).at("PAY-114");
     let (ticket, action) = command(&model.press(&["a"]));
-    assert_eq!((ticket.as_str(), action), ("PAY-114", TicketAction::Approve { request: request("7f3c"), note: None }));
+    assert_eq!((ticket.as_str(), action), ("PAY-114", TicketAction::Approve { seen: request("7f3c"), note: None }));
 }
 
 #[test]
 fn the_request_overlay_answers_and_closes() {
     let mut model = model(120, 40).at("PAY-114");
     let (_, action) = command(&model.press(&["space", "a"]));
-    assert_eq!(action, TicketAction::Approve { request: request("7f3c"), note: None });
+    assert_eq!(action, TicketAction::Approve { seen: request("7f3c"), note: None });
     assert!(model.overlays.is_empty());
 }
 
 #[test]
 fn an_approval_phase_is_approved_and_landed_without_a_request() {
     let (_, action) = command(&model(120, 40).at("PAY-109").press(&["a"]));
-    assert_eq!(action, TicketAction::Approve { request: None, note: None });
+    assert_eq!(action, TicketAction::Approve { seen: Seen::phase(phase_id("approve-spec")), note: None });
     let (ticket, action) = command(&model(120, 40).at("PAY-101").press(&["m"]));
-    assert_eq!((ticket.as_str(), action), ("PAY-101", TicketAction::Approve { request: None, note: None }));
+    assert_eq!(
+        (ticket.as_str(), action),
+        ("PAY-101", TicketAction::Approve { seen: Seen::phase(phase_id("land")), note: None })
+    );
 }
 
 #[test]
@@ -32,7 +35,7 @@ fn a_rejection_takes_a_note() {
     model.write("not on the live data");
     let (_, action) = command(&model.press(&["enter"]));
     let note = "not on the live data".to_owned();
-    assert_eq!(action, TicketAction::Reject { request: request("7f3c"), note });
+    assert_eq!(action, TicketAction::Reject { seen: request("7f3c"), note });
 }
 
 #[test]
@@ -41,13 +44,13 @@ fn a_question_is_answered_with_words_or_a_suggestion() {
     assert_eq!(model.press(&["a", "enter"]), []);
     assert_eq!(notice(&model), "write an answer first");
     let (_, action) = command(&model.press(&["tab", "tab", "enter"]));
-    assert_eq!(action, TicketAction::Reply { request: request("q1"), text: "half even".to_owned() });
+    assert_eq!(action, TicketAction::Reply { request: request("q1").request, text: "half even".to_owned() });
 }
 
 #[test]
 fn a_failure_is_retried_or_goes_on_with_a_chosen_phase() {
     let (_, action) = command(&model(120, 40).at("PAY-103").press(&["r"]));
-    assert_eq!(action, TicketAction::Retry);
+    assert_eq!(action, TicketAction::Retry { interrupt: false });
     let mut model = model(120, 40).at("PAY-103");
     let (_, action) = command(&model.press(&["s", "i", "m", "p", "enter"]));
     assert_eq!(action, TicketAction::Skip { to: phase_id("implement") });
@@ -58,6 +61,30 @@ fn a_session_is_stopped_only_after_a_yes() {
     let mut model = model(120, 40).at("PAY-115");
     assert_eq!(model.press(&["K", "esc"]), []);
     assert_eq!(command(&model.press(&["K", "y"])).1, TicketAction::Stop);
+}
+
+#[test]
+fn a_retry_that_would_end_a_session_asks_first_and_only_about_that_session() {
+    let mut model = model(120, 40).at("PAY-115");
+    assert_eq!(model.press(&["r", "esc"]), []);
+    assert_eq!(command(&model.press(&["r", "y"])).1, TicketAction::Retry { interrupt: true });
+    assert_eq!(model.press(&["r"]), []);
+    let mut later = Fleet::clone(&fleet());
+    Arc::make_mut(later.tickets.get_mut(&key("PAY-115")).unwrap()).progress.status = running("PAY-115", 2, None, NOW);
+    model.update(NOW, Msg::Fleet(Arc::new(later)));
+    assert!(model.overlays.is_empty(), "the next session was not asked about");
+}
+
+#[test]
+fn an_approval_is_bound_to_its_phase_and_its_overlay_closes_when_the_ticket_goes_on() {
+    let mut model = model(120, 40).at("PAY-109");
+    model.press(&["x"]);
+    model.write("no");
+    let mut later = Fleet::clone(&fleet());
+    let ticket = Arc::make_mut(later.tickets.get_mut(&key("PAY-109")).unwrap());
+    ticket.progress.phase = Some(phase_id("next-approval"));
+    model.update(NOW, Msg::Fleet(Arc::new(later)));
+    assert!(model.overlays.is_empty(), "a no to one phase is not given to the next");
 }
 
 #[test]
@@ -100,12 +127,12 @@ fn what_is_available_is_what_the_engine_accepts() {
         .build();
     let all = [&seen, &rare].into_iter().flat_map(|fleet| fleet.tickets.values().map(move |ticket| (fleet, ticket)));
     for (fleet, ticket) in all {
-        let first = ticket.progress.requests.first().map(|request| request.id.clone());
+        let seen = Seen::of(ticket);
         let actions = [
-            (Action::Approve, TicketAction::Approve { request: first.clone(), note: None }),
-            (Action::Reject, TicketAction::Reject { request: first.clone(), note: String::new() }),
-            (Action::Reply, TicketAction::Reply { request: first, text: "so".to_owned() }),
-            (Action::Retry, TicketAction::Retry),
+            (Action::Approve, TicketAction::Approve { seen: seen.clone(), note: None }),
+            (Action::Reject, TicketAction::Reject { seen: seen.clone(), note: String::new() }),
+            (Action::Reply, TicketAction::Reply { request: seen.request, text: "so".to_owned() }),
+            (Action::Retry, TicketAction::Retry { interrupt: true }),
             (Action::Skip, TicketAction::Skip { to: phase_id("verify") }),
             (Action::TogglePause, TicketAction::Pause),
             (Action::Stop, TicketAction::Stop),

@@ -21,15 +21,16 @@ use super::model::{Model, Role};
 use super::msg::Msg;
 use crate::actions::{Action, available};
 use crate::domain::command::{Command, Rejection, TicketAction};
+use crate::domain::decision::Seen;
 use crate::domain::fleet::{Fleet, Input, Outbox};
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::problem::Problem;
 use crate::domain::session::{Answer, Ask};
 use crate::domain::ticket::{AfterStop, Status};
 
-/// Returns the id of a request.
-fn request(id: &str) -> Option<RequestId> {
-    Some(RequestId::new(id).unwrap())
+/// Returns that a request was seen.
+fn request(id: &str) -> Seen {
+    Seen::request(RequestId::new(id).unwrap())
 }
 
 /// Returns the one command among the effects.

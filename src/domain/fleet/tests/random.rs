@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::world::{World, approval, done, exited, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::command::TicketAction;
+use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox};
@@ -39,10 +40,10 @@ enum Happening {
 
 fn action() -> impl Strategy<Value = TicketAction> {
     prop_oneof![
-        Just(TicketAction::Approve { request: None, note: Some("ok".into()) }),
-        Just(TicketAction::Reject { request: None, note: "no".into() }),
+        Just(TicketAction::Approve { seen: Seen::default(), note: Some("ok".into()) }),
+        Just(TicketAction::Reject { seen: Seen::default(), note: "no".into() }),
         Just(TicketAction::Reply { request: None, text: "blue".into() }),
-        Just(TicketAction::Retry),
+        Just(TicketAction::Retry { interrupt: true }),
         (0..PHASES.len()).prop_map(|n| TicketAction::Skip { to: id(PHASES[n]) }),
         Just(TicketAction::Pause),
         Just(TicketAction::Resume),
@@ -310,8 +311,8 @@ proptest! {
             }
             for ticket in TICKETS {
                 match at.world.status(ticket).clone() {
-                    Status::Approval { .. } => { at.world.act(ticket, TicketAction::Approve { request: None, note: None }).unwrap(); }
-                    Status::Failed { .. } => { at.world.act(ticket, TicketAction::Skip { to: id("done") }).or_else(|_| at.world.act(ticket, TicketAction::Retry)).unwrap(); }
+                    Status::Approval { .. } => { at.world.act(ticket, TicketAction::Approve { seen: Seen::default(), note: None }).unwrap(); }
+                    Status::Failed { .. } => { at.world.act(ticket, TicketAction::Skip { to: id("done") }).or_else(|_| at.world.act(ticket, TicketAction::Retry { interrupt: true })).unwrap(); }
                     _ => {}
                 }
                 if at.world.ticket(ticket).progress.paused && !matches!(at.world.status(ticket), Status::Complete { .. }) {

@@ -3,6 +3,7 @@
 use super::world::{World, approval, done, exited, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::command::{Command, TicketAction};
+use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::fleet::{Fleet, Input};
 use crate::domain::ids::RequestId;
@@ -16,7 +17,7 @@ fn build_test_done() -> Vec<crate::domain::workflow::Phase> {
 }
 
 fn approve() -> TicketAction {
-    TicketAction::Approve { request: None, note: None }
+    TicketAction::Approve { seen: Seen::default(), note: None }
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn retries_back_off_by_the_clock_and_then_ask_for_a_person() {
     world.exit("A", 1);
     assert_eq!(world.place("A").zone, Zone::Failed);
     assert_eq!(world.ticket("A").progress.history.len(), 3);
-    world.act("A", TicketAction::Retry).unwrap();
+    world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     assert_eq!(world.ticket("A").progress.attempt, 1);
 }
 
@@ -142,11 +143,13 @@ fn approvals_show_in_the_zone_they_ask_for_and_decide_where_it_goes() {
         assert_eq!(world.place("A").zone, zone);
         world.report(Report::Question { key: key("A"), phase: id("ok"), result: Ok("spec.md: good?\nmore".into()) });
         assert_eq!(world.place("A").why, "spec.md: good?");
-        world.act("A", TicketAction::Reject { request: None, note: "too long".into() }).unwrap();
+        world.act("A", TicketAction::Reject { seen: Seen::default(), note: "too long".into() }).unwrap();
         assert_eq!(world.at("A"), "fix");
         assert!(world.ticket("A").progress.feedback.as_ref().unwrap().contains("rejected: too long"));
         world.exit("A", 0);
-        world.act("A", approve()).unwrap();
+        let late = world.act("A", TicketAction::Approve { seen: Seen::phase(id("fix")), note: None }).unwrap_err();
+        assert_eq!(late.hint.unwrap(), "it waits for a decision on phase `ok` now: look again");
+        world.act("A", TicketAction::Approve { seen: Seen::phase(id("ok")), note: None }).unwrap();
         assert_eq!(world.place("A").zone, Zone::Done);
         assert!(world.act("A", approve()).is_err(), "approved twice");
     }
@@ -168,8 +171,11 @@ fn a_permission_is_bound_to_its_request_and_the_answer_survives_a_restart() {
         (world.place("A").zone, world.place("A").why.as_str()),
         (Zone::Respond, "wants to use Bash: rm -r build")
     );
-    let other = TicketAction::Approve { request: Some(RequestId::new("old").unwrap()), note: None };
-    assert!(world.act("A", other).is_err(), "an answer to another request is refused");
+    let other = TicketAction::Approve { seen: Seen::request(RequestId::new("old").unwrap()), note: None };
+    let refused = world.act("A", other).unwrap_err();
+    assert!(refused.to_string().contains("moved on meanwhile: request `old` was answered or withdrawn"), "{refused}");
+    let other = TicketAction::Approve { seen: Seen::phase(id("build")), note: None };
+    assert!(world.act("A", other).is_err(), "a yes to an approval is none to a permission");
     assert!(world.act("A", TicketAction::Reply { request: None, text: "yes".into() }).is_err());
     world.act("A", approve()).unwrap();
     let delivered = |effect: &Effect| matches!(effect, Effect::DeliverAnswer { answer: Answer::Allow, .. });
@@ -202,7 +208,7 @@ fn a_stopped_ticket_waits_for_a_retry_and_a_late_exit_changes_nothing() {
     world.report(Report::SessionEnded { session: session.clone(), end: SessionEnd::Vanished });
     let Status::Failed { failure, .. } = world.status("A") else { panic!("{:?}", world.status("A")) };
     assert_eq!(failure.class, FailureClass::Stopped);
-    world.act("A", TicketAction::Retry).unwrap();
+    world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     let before = world.fleet.clone();
     world.report(Report::SessionEnded { session, end: exited(0, world.now) });
     assert_eq!(world.fleet, before);
@@ -257,7 +263,7 @@ fn a_workspace_that_cannot_be_made_asks_for_a_person_and_can_be_retried() {
     };
     world.report(Report::Prepared { key: key("A"), result: Err(failure) });
     assert_eq!(world.place("A").why, "/repo is not a git repository");
-    world.act("A", TicketAction::Retry).unwrap();
+    world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     world.effects.retain(|effect| matches!(effect, Effect::Prepare { .. }));
     world.prepare_all();
     assert_eq!(world.at("A"), "build");
@@ -272,7 +278,7 @@ fn a_ticket_without_a_next_phase_is_complete_and_one_in_a_bad_end_can_be_retried
     world.exit("A", 3);
     assert_eq!((world.place("A").zone, world.place("A").why.as_str()), (Zone::Failed, "build: exited with code 3"));
     assert_eq!(world.place("B").why, "blocked by A");
-    world.act("A", TicketAction::Retry).unwrap();
+    world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     assert_eq!(world.at("A"), "build");
     world.exit("A", 0);
     assert_eq!(world.place("A").zone, Zone::Done);
@@ -343,7 +349,10 @@ fn an_answer_without_an_id_goes_to_the_only_request_it_fits() {
         world.report(Report::Agent { session: session.clone(), report });
     }
     let note = String::new();
-    assert!(world.act("A", TicketAction::Reject { request: None, note }).is_err(), "a no could be meant for either");
+    assert!(
+        world.act("A", TicketAction::Reject { seen: Seen::default(), note }).is_err(),
+        "a no could be meant for either"
+    );
     world.act("A", TicketAction::Reply { request: None, text: "the second".into() }).unwrap();
     let report = AgentReport::Ask { request: RequestId::new("p2").unwrap(), ask: permission };
     world.report(Report::Agent { session, report });
@@ -382,7 +391,7 @@ fn a_session_that_vanishes_again_and_again_is_a_failure_in_the_end() {
         world.report(Report::SessionEnded { session, end: SessionEnd::Vanished });
     }
     assert_eq!(world.place("A").why, "vanished without a record 5 times in a row");
-    world.act("A", TicketAction::Retry).unwrap();
+    world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     assert!(matches!(world.status("A"), Status::Running { .. }));
 }
 
