@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::agent_report::AgentReport;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
 use super::plan::Plan;
@@ -72,14 +74,15 @@ pub struct WorkOrder {
 }
 
 /// What came back from the world. Late, duplicate and unknown reports are ignored by rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Report {
     /// A workspace is there, or cannot be made.
     Prepared {
         /// The ticket.
         key: TicketKey,
-        /// The workflow and the workspace, or why not.
-        result: Result<(Arc<Workflow>, Checkout), Failure>,
+        /// What it works with, or why not.
+        result: Result<Ready, Failure>,
     },
     /// A session is over.
     SessionEnded {
@@ -120,8 +123,29 @@ pub enum Report {
     },
 }
 
+/// What a ticket works with once it is prepared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ready {
+    /// Digest of the workflow version.
+    pub digest: String,
+    /// The workflow; `None` where the fleet knows the version, as it does when the journal is read again.
+    #[serde(skip)]
+    pub workflow: Option<Arc<Workflow>>,
+    /// The workspace.
+    pub checkout: Checkout,
+}
+
+impl Ready {
+    /// Returns what a ticket needs that walks `workflow` in `checkout`.
+    pub fn new(workflow: Arc<Workflow>, checkout: Checkout) -> Self {
+        Self { digest: workflow.digest.clone(), workflow: Some(workflow), checkout }
+    }
+}
+
 /// How a session was over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "end")]
 pub enum SessionEnd {
     /// Its process exited.
     Exited {

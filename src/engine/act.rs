@@ -2,7 +2,7 @@
 
 use super::now;
 use crate::domain::command::{Command, Rejection};
-use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
+use crate::domain::fleet::{Fleet, Input, Outbox, Policy, Step};
 use crate::store::{Loaded, Store, StoreError, Touched};
 
 /// Why a verb did not happen.
@@ -26,9 +26,10 @@ pub fn act(store: &mut Store, loaded: Loaded, commands: Vec<Command>) -> Result<
     for (command, ours) in loaded.wanted.into_iter().map(|c| (c, false)).chain(commands.into_iter().map(|c| (c, true)))
     {
         let mut out = Outbox::default();
-        fleet.step(now(), Input::Command(command), &mut out);
+        let (input, policy) = (Input::Command(command), fleet.policy.clone());
+        fleet.step(now(), input.clone(), &mut out);
         touched.add(&out.events);
-        store.journal.append(&[out.events])?;
+        store.journal.append(&[Step { input, policy, events: out.events }])?;
         refused = out.rejection.filter(|_| ours);
         if refused.is_some() {
             break;

@@ -11,11 +11,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Arrival;
-use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
+use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::SessionId;
 use crate::domain::plan::Plan;
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
-use crate::domain::workflow::{Capture, Workflow};
+use crate::domain::workflow::Capture;
 use crate::faults;
 use crate::slots::launcher::Launcher;
 use crate::slots::runtime::{Exit, Observed, Runtime};
@@ -151,7 +151,7 @@ async fn carry_out(slots: Slots, stops: Stops, effect: Effect) -> Option<Report>
     }
 }
 
-async fn prepare(slots: &Slots, plan: &Plan, ticket: &Arc<Ticket>) -> Result<(Arc<Workflow>, Checkout), SlotError> {
+async fn prepare(slots: &Slots, plan: &Plan, ticket: &Arc<Ticket>) -> Result<Ready, SlotError> {
     let workflow = slots.launcher.workflow(plan.clone(), Arc::clone(ticket)).await?;
     let request = slots.launcher.workspace(plan, ticket)?;
     let ready = slots.workspace.prepare(request).await?;
@@ -162,7 +162,7 @@ async fn prepare(slots: &Slots, plan: &Plan, ticket: &Arc<Ticket>) -> Result<(Ar
         base_commit: ready.base_commit,
         removed: false,
     };
-    Ok((Arc::new(workflow), checkout))
+    Ok(Ready::new(Arc::new(workflow), checkout))
 }
 
 async fn remove_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Option<Report> {

@@ -7,7 +7,7 @@ use crate::bus::{Batch, Publisher};
 use crate::domain::command::Rejection;
 use crate::domain::effect::Effect;
 use crate::domain::event::Recorded;
-use crate::domain::fleet::{Fleet, Outbox};
+use crate::domain::fleet::{Fleet, Outbox, Step};
 use crate::store::{Job, Journal, Lock, Snapshots, Store, StoreError, Touched};
 
 /// The truth and what every turn writes to.
@@ -44,6 +44,7 @@ impl Turns {
         let mut live_changed = false;
         for item in pending {
             let mut out = Outbox::default();
+            let (input, policy) = (item.input.clone(), self.fleet.policy.clone());
             self.fleet.step(at, item.input, &mut out);
             if let Some(reply) = item.reply {
                 replies.push((reply, out.rejection.map_or(Ok(()), Err)));
@@ -51,7 +52,7 @@ impl Turns {
             settled.extend(item.settled);
             live_changed |= out.live_changed;
             effects.extend(out.effects);
-            steps.push(out.events);
+            steps.push(Step { input, policy, events: out.events });
         }
         let steps = self.persist(steps).await?;
         self.publish(steps, live_changed);
@@ -65,8 +66,8 @@ impl Turns {
     }
 
     /// Puts the events on disk in a thread that may block, and gives them back.
-    async fn persist(&mut self, steps: Vec<Vec<Recorded>>) -> Result<Vec<Vec<Recorded>>, StoreError> {
-        if steps.iter().all(Vec::is_empty) {
+    async fn persist(&mut self, steps: Vec<Step>) -> Result<Vec<Step>, StoreError> {
+        if steps.iter().all(|step| step.events.is_empty()) {
             return Ok(steps);
         }
         let Some(mut journal) = self.journal.take() else {
@@ -83,8 +84,8 @@ impl Turns {
         Ok(steps)
     }
 
-    fn publish(&mut self, steps: Vec<Vec<Recorded>>, live_changed: bool) {
-        let events: Vec<Recorded> = steps.into_iter().flatten().collect();
+    fn publish(&mut self, steps: Vec<Step>, live_changed: bool) {
+        let events: Vec<Recorded> = steps.into_iter().flat_map(|step| step.events).collect();
         if events.is_empty() && !live_changed {
             return;
         }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::domain::event::{Event, Recorded};
+use crate::domain::fleet::{Input, Policy, Step};
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
 use crate::faults;
@@ -22,13 +23,27 @@ const MAX_LINE: u64 = 64 << 20;
 /// Where the checksum starts.
 const CRC_FIELD: &str = ",\"crc\":\"";
 
-/// One line: the events of one step. Their sequences count up from `seq`.
-#[derive(Serialize, Deserialize)]
+/// One line as it is written: one step. The sequences of its events count up from `seq`.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Line<E> {
+struct LineOut<'a> {
     seq: u64,
     at: Timestamp,
-    events: E,
+    events: Vec<&'a Event>,
+    /// What the step reacted to, so that it can be decided again.
+    input: &'a Input,
+    /// How the fleet scheduled; left out where it is as on the line before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a Policy>,
+}
+
+/// One line as it is loaded: why things happened does not matter then.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    seq: u64,
+    at: Timestamp,
+    events: Vec<Event>,
 }
 
 /// The journal, open for appending.
@@ -38,6 +53,8 @@ pub struct Journal {
     path: PathBuf,
     next_seq: u64,
     end: u64,
+    /// What the last line says about scheduling; `None` before the first.
+    policy: Option<Policy>,
 }
 
 impl Journal {
@@ -58,21 +75,25 @@ impl Journal {
             file.sync_data().map_err(StoreError::io("sync", path))?;
         }
         file.seek(SeekFrom::Start(end)).map_err(StoreError::io("seek in", path))?;
-        Ok(Self { file, path: path.to_path_buf(), next_seq: seq.saturating_add(1), end })
+        Ok(Self { file, path: path.to_path_buf(), next_seq: seq.saturating_add(1), end, policy: None })
     }
 
-    /// Appends the events of some steps, one line each, and waits until they are on disk: one fsync for all of them.
-    /// After an error the journal has to be opened again: what reached the disk is not known.
-    pub fn append(&mut self, steps: &[Vec<Recorded>]) -> Result<(), StoreError> {
+    /// Appends the steps in which something happened, one line each, and waits until they are on disk: one fsync for all
+    /// of them. After an error the journal has to be opened again: what reached the disk is not known.
+    pub fn append(&mut self, steps: &[Step]) -> Result<(), StoreError> {
         let mut text = Vec::new();
         for step in steps {
-            let Some(first) = step.first() else { continue };
+            let Some(first) = step.events.first() else { continue };
             if first.seq != self.next_seq {
                 let message = format!("journal gap: expected event {}, got {}", self.next_seq, first.seq);
                 return Err(StoreError::Journal(message));
             }
-            self.next_seq = self.next_seq.saturating_add(step.len() as u64);
-            write_line(&mut text, first, step)?;
+            self.next_seq = self.next_seq.saturating_add(step.events.len() as u64);
+            let is_new = self.policy.as_ref() != Some(&step.policy);
+            write_line(&mut text, first, step, is_new)?;
+            if is_new {
+                self.policy = Some(step.policy.clone());
+            }
         }
         if text.is_empty() {
             return Ok(());
@@ -90,9 +111,10 @@ impl Journal {
     }
 }
 
-fn write_line(text: &mut Vec<u8>, first: &Recorded, step: &[Recorded]) -> Result<(), StoreError> {
-    let events: Vec<&Event> = step.iter().map(|recorded| &recorded.event).collect();
-    let line = Line { seq: first.seq, at: first.at, events };
+fn write_line(text: &mut Vec<u8>, first: &Recorded, step: &Step, with_policy: bool) -> Result<(), StoreError> {
+    let events: Vec<&Event> = step.events.iter().map(|recorded| &recorded.event).collect();
+    let policy = with_policy.then_some(&step.policy);
+    let line = LineOut { seq: first.seq, at: first.at, events, input: &step.input, policy };
     let mut json = serde_json::to_vec(&line).map_err(|error| StoreError::Journal(error.to_string()))?;
     json.pop();
     let crc = crc32fast::hash(&json);
@@ -169,7 +191,7 @@ fn broken_line(path: &Path, from: u64, number: u64, start: u64) -> Problem {
 
 /// Understands a line; `None` where it is damaged. One that is whole and still not understood stops everything: cut off
 /// as if it were torn, what a newer aotui wrote would be lost.
-fn parse_line(line: &[u8], path: &Path) -> Result<Option<Line<Vec<Event>>>, StoreError> {
+fn parse_line(line: &[u8], path: &Path) -> Result<Option<Line>, StoreError> {
     let Some(body) = whole_body(line) else { return Ok(None) };
     serde_json::from_str(&format!("{body}}}")).map(Some).map_err(|error| {
         let path = path.display();
@@ -187,7 +209,7 @@ fn whole_body(line: &[u8]) -> Option<&str> {
     (u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(body.as_bytes())).then_some(body)
 }
 
-fn numbered(line: Line<Vec<Event>>) -> impl Iterator<Item = Recorded> {
+fn numbered(line: Line) -> impl Iterator<Item = Recorded> {
     let Line { seq, at, events } = line;
     (seq..).zip(events).map(move |(seq, event)| Recorded { seq, at, event })
 }

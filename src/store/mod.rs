@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! STATE/engine.lock            held by the engine; names it
-//! STATE/journal.jsonl          one line per step: {"seq":…,"at":…,"events":[…],"crc":"…"}
+//! STATE/journal.jsonl          one line per step: {"seq":…,"at":…,"events":[…],"input":…,"crc":"…"}
 //! STATE/checkpoint.json        up to where snapshots include the journal
 //! STATE/plans/PLAN/plan.json   a plan and the order of its tickets
 //! STATE/plans/PLAN/tickets/ID.json

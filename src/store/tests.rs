@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Layout, Loaded, Store, StoreError, Touched, read};
+use super::{Layout, Loaded, Store, StoreError, Touched, read, read_journal};
 use crate::domain::command::{Command, TicketAction};
-use crate::domain::effect::Report;
+use crate::domain::effect::{Ready, Report};
 use crate::domain::event::Recorded;
-use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
+use crate::domain::fleet::{Fleet, Input, Outbox, Policy, Step};
 use crate::domain::ids::{PlanId, TicketId, TicketKey};
 use crate::domain::plan::Plan;
 use crate::domain::ticket::{Brief, Checkout};
@@ -64,11 +64,13 @@ fn carry_out(store: &mut Store, fleet: &mut Fleet, commands: Vec<Command>, snaps
     let mut touched = Touched::default();
     for command in commands {
         let mut out = Outbox::default();
-        fleet.step(Timestamp(1_000), Input::Command(command), &mut out);
+        let (input, policy) = (Input::Command(command), fleet.policy.clone());
+        fleet.step(Timestamp(1_000), input.clone(), &mut out);
         assert_eq!(out.rejection, None);
         touched.add(&out.events);
-        store.journal.append(std::slice::from_ref(&out.events)).unwrap();
-        all.extend(out.events);
+        let step = Step { input, policy, events: out.events };
+        store.journal.append(std::slice::from_ref(&step)).unwrap();
+        all.extend(step.events);
     }
     if snapshots {
         store.snapshot_now(&Arc::new(fleet.clone()), touched);
@@ -220,13 +222,14 @@ fn a_workflow_version_that_got_lost_is_restored_from_the_journal() {
     let mut out = Outbox::default();
     fleet.policy.dispatch = true;
     fleet.step(Timestamp(1_000), Input::Due, &mut out);
-    let result = Ok((Arc::new(workflow), checkout));
-    fleet.step(Timestamp(1_000), Input::Report(Report::Prepared { key: key("A"), result }), &mut out);
+    let result = Ok(Ready::new(Arc::new(workflow), checkout));
+    let input = Input::Report(Report::Prepared { key: key("A"), result });
+    fleet.step(Timestamp(1_000), input.clone(), &mut out);
     let mut touched = Touched::default();
     touched.add(&out.events);
     touched.tickets.insert(key("A"));
     touched.plans.insert(plan("p").id);
-    store.journal.append(&[out.events]).unwrap();
+    store.journal.append(&[Step { input, policy: fleet.policy.clone(), events: out.events }]).unwrap();
     store.snapshot_now(&Arc::new(fleet.clone()), touched);
     drop(store);
     assert_eq!(read(state.path()).unwrap().fleet.workflows, fleet.workflows);
@@ -349,4 +352,32 @@ fn files_that_are_not_what_they_seem_are_refused() {
     assert!(problems[2].contains("F.json:3:12: invalid type: integer `7`, expected a string"), "{}", problems[2]);
     assert!(problems[3].contains("L.json: cannot be read"));
     assert_eq!(loaded.fleet.tickets.len(), 2);
+}
+
+#[test]
+fn a_line_says_what_its_step_reacted_to_and_lines_that_do_not_are_read_too() {
+    let state = tempfile::tempdir().unwrap();
+    let (mut store, loaded) = open(state.path());
+    let mut fleet = loaded.fleet;
+    let commands = vec![Command::PutPlan { plan: plan("p") }, put("A"), pause("A")];
+    let events = carry_out(&mut store, &mut fleet, commands, false);
+    drop(store);
+    let path = Layout::new(state.path()).journal();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[2]["input"], serde_json::to_value(Input::Command(pause("A"))).unwrap());
+    let policies: Vec<bool> = lines.iter().map(|line| line.get("policy").is_some()).collect();
+    assert_eq!(policies, [true, false, false], "said once, and again when it changes");
+
+    let old: String = lines
+        .iter()
+        .map(|line| {
+            let (seq, at, events) = (&line["seq"], &line["at"], &line["events"]);
+            let body = format!("{{\"seq\":{seq},\"at\":{at},\"events\":{events}");
+            format!("{body},\"crc\":\"{:08x}\"}}\n", crc32fast::hash(body.as_bytes()))
+        })
+        .collect();
+    fs::write(&path, old).unwrap();
+    assert_eq!(read_journal(&path, 0).unwrap().events, events);
+    assert_eq!(open(state.path()).1.fleet.tickets, fleet.tickets);
 }

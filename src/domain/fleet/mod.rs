@@ -26,7 +26,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use dependencies::circles;
-pub use step::{Input, Outbox};
+pub use step::{Input, Outbox, Step};
 
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
 use super::plan::Plan;

@@ -1,17 +1,16 @@
 //! What the world says back. A report that no longer fits the state is ignored.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::on_time::timed_out;
 use super::step::Turn;
 use crate::domain::agent_report::AgentReport;
-use crate::domain::effect::{Report, SessionEnd};
+use crate::domain::effect::{Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
 use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
-use crate::domain::ticket::{AfterStop, Checkout, Failure, FailureClass, Status};
-use crate::domain::workflow::{Phase, PhaseKind, Workflow};
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status};
+use crate::domain::workflow::{Phase, PhaseKind};
 
 /// Exit code by which a poll says "not yet".
 const NOT_YET: i32 = 1;
@@ -50,15 +49,18 @@ impl Turn<'_> {
         })
     }
 
-    fn on_prepared(&mut self, key: &TicketKey, result: Result<(Arc<Workflow>, Checkout), Failure>) {
+    fn on_prepared(&mut self, key: &TicketKey, result: Result<Ready, Failure>) {
         if !self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.status == Status::Preparing) {
             return;
         }
-        let (workflow, checkout) = match result {
+        let Ready { digest, workflow, checkout } = match result {
             Ok(ready) => ready,
             Err(failure) => return self.note(key, TicketEvent::Failed { failure }),
         };
-        let digest = workflow.digest.clone();
+        let Some(workflow) = workflow.or_else(|| self.fleet.workflows.get(&digest).cloned()) else {
+            let message = format!("nothing is known of the workflow version {digest}");
+            return self.fail(key, FailureClass::Misconfigured, message);
+        };
         let first = workflow.first().map(|phase| phase.id.clone());
         if !self.fleet.workflows.contains_key(&digest) {
             self.record(Event::WorkflowLoaded { workflow });

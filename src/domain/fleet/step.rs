@@ -1,6 +1,8 @@
 //! One input in, events and effects out.
 
-use super::Fleet;
+use serde::{Deserialize, Serialize};
+
+use super::{Fleet, Policy};
 use crate::domain::command::{Command, Rejection};
 use crate::domain::effect::{Effect, Report};
 use crate::domain::event::{Event, Recorded, TicketEvent};
@@ -8,7 +10,8 @@ use crate::domain::ids::TicketKey;
 use crate::domain::time::Timestamp;
 
 /// What the fleet reacts to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "input")]
 pub enum Input {
     /// A wish.
     Command(Command),
@@ -35,6 +38,18 @@ pub struct Outbox {
     pub rejection: Option<Rejection>,
     /// Whether something changed that no event tells: an activity, a problem.
     pub live_changed: bool,
+}
+
+/// One step as the journal keeps it: what the fleet reacted to and how it scheduled, which with the state before it
+/// decides everything, and what happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// What came in.
+    pub input: Input,
+    /// How the fleet scheduled.
+    pub policy: Policy,
+    /// What happened, in order; may be empty.
+    pub events: Vec<Recorded>,
 }
 
 impl Fleet {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::command::{Command, Rejection, TicketAction};
-use crate::domain::effect::{Effect, Report, SessionEnd};
+use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::Recorded;
 use crate::domain::fleet::{Fleet, Input, Outbox};
 use crate::domain::ids::{PhaseId, PlanId, SessionId, TicketId, TicketKey, WorkflowName};
@@ -144,7 +144,7 @@ impl World {
         }
     }
 
-    pub(super) fn ready(&self) -> (Arc<Workflow>, Checkout) {
+    pub(super) fn ready(&self) -> Ready {
         let checkout = Checkout {
             path: "/wt".into(),
             branch: "b".into(),
@@ -152,7 +152,7 @@ impl World {
             base_commit: "0".repeat(40),
             removed: false,
         };
-        (Arc::clone(&self.workflow), checkout)
+        Ready::new(Arc::clone(&self.workflow), checkout)
     }
 
     pub(super) fn ticket(&self, ticket: &str) -> &Ticket {
