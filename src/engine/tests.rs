@@ -114,6 +114,14 @@ impl Runtime for World {
         })
     }
 
+    fn freeze(&self, _: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn thaw(&self, _: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn answer(&self, _: SessionId, _: RequestId, _: Answer) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async { Ok(()) })
     }

@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+pub use super::record::{HolderRecord, ProcessRecord};
 use crate::domain::time::Timestamp;
 use crate::faults;
 use crate::slots::runtime::{Exit, Launch};
@@ -16,44 +17,6 @@ use crate::slots::runtime::{Exit, Launch};
 /// How long a holder that finds the lock taken waits for the other one to say that it runs.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_RETRY: Duration = Duration::from_millis(2);
-
-/// One process, named so that another one with the same id is not mistaken for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProcessRecord {
-    /// Process id.
-    pub pid: u32,
-    /// Start time in clock ticks since boot, as `/proc` shows it.
-    pub start_time: u64,
-}
-
-impl ProcessRecord {
-    /// Returns the record of a living process; `None` if there is no such process.
-    pub fn of(pid: u32) -> Option<Self> {
-        Some(Self { pid, start_time: super::start_time(pid)? })
-    }
-
-    /// Returns whether the process with this id is still the recorded one.
-    pub fn is_same(&self) -> bool {
-        super::start_time(self.pid) == Some(self.start_time)
-    }
-}
-
-/// Who holds a session and how to reach it (`holder.json`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct HolderRecord {
-    /// Protocol the holder speaks on its socket.
-    pub version: u16,
-    /// The holder itself.
-    pub holder: ProcessRecord,
-    /// The session's program, leader of its own session and group; `None` before it was started.
-    pub child: Option<ProcessRecord>,
-    /// The socket viewers connect to.
-    pub socket: PathBuf,
-    /// When the holder started.
-    pub started_at: Timestamp,
-}
 
 /// The directory of one session.
 #[derive(Debug, Clone)]
@@ -131,6 +94,28 @@ impl SessionDir {
         fs::rename(&temporary, self.0.join("exit.json"))?;
         faults::point("exit.renamed")?;
         File::open(&self.0)?.sync_all()
+    }
+
+    /// Notes that the session shall stand still, also where it is only started later.
+    pub fn note_frozen(&self) -> io::Result<()> {
+        self.create()?;
+        open_append(&self.frozen_file()).map(drop)
+    }
+
+    /// Notes that the session may go on.
+    pub fn forget_frozen(&self) -> io::Result<()> {
+        match fs::remove_file(self.frozen_file()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen_file().exists()
+    }
+
+    fn frozen_file(&self) -> PathBuf {
+        self.0.join("frozen")
     }
 
     /// Returns whether a holder started here at some time.
@@ -228,12 +213,5 @@ mod tests {
         assert!(lock.is_some() && dir.is_held());
         drop(lock);
         assert!(!dir.is_held());
-    }
-
-    #[test]
-    fn a_process_with_another_start_time_is_not_the_recorded_one() {
-        let own = ProcessRecord::of(std::process::id()).unwrap();
-        assert!(own.is_same());
-        assert!(!ProcessRecord { start_time: own.start_time + 1, ..own }.is_same());
     }
 }

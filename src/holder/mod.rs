@@ -8,17 +8,18 @@
 pub mod client;
 mod clients;
 pub mod files;
+mod proc;
 mod process;
 mod program;
 mod protocol;
+mod record;
 mod recorder;
 mod serve;
 mod socket;
 mod spawn;
-mod start_time;
+pub(crate) mod tree;
 
+pub use proc::start_time;
 pub(crate) use process::READY;
 pub use process::hold;
 pub use protocol::PROTOCOL_VERSION;
-pub(crate) use start_time::session_of;
-pub use start_time::start_time;

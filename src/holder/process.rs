@@ -12,15 +12,18 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, WaitOptions, wait};
+use rustix::rand::{GetRandomFlags, getrandom};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::files::{HolderRecord, ProcessRecord, SessionDir, now};
+use super::proc::boot;
 use super::protocol::{PROTOCOL_VERSION, ToClient};
 use super::recorder::Recorder;
 use super::serve::{Session, Terminal, accept};
 use super::socket;
 use super::spawn::{Spawned, pty_size, spawn};
+use super::tree::Tree;
 use crate::faults;
 use crate::slots::runtime::{Exit, Launch};
 
@@ -65,6 +68,8 @@ fn detach() -> io::Result<()> {
     // Fails only for the leader of a process group, which no starter of ours makes it.
     let _ = rustix::process::setsid();
     rustix::process::chdir("/")?;
+    // What the session's processes leave behind is handed to the holder, so that none of it gets lost.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     // A holder leaves only after its program: the record of how that ended must not be lost.
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
@@ -89,11 +94,19 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     let _fifo = RemoveOnDrop(dir.fifo());
     let recorder = Recorder::open(dir, launch.separate_stdout)?;
     let own = ProcessRecord::of(std::process::id()).ok_or(io::ErrorKind::NotFound)?;
-    let mut record = HolderRecord { version: PROTOCOL_VERSION, holder: own, child: None, socket, started_at: now() };
+    let mut record = HolderRecord {
+        version: PROTOCOL_VERSION,
+        holder: own,
+        child: None,
+        socket,
+        started_at: now(),
+        mark: new_mark()?,
+        boot: boot(),
+    };
     // Written before the start, so that a start which was cut off is never repeated.
     dir.write_holder(&record)?;
     faults::point("holder.recorded")?;
-    let spawned = match spawn(dir, launch) {
+    let spawned = match spawn(dir, launch, &record.mark) {
         Ok(spawned) => spawned,
         Err(problem) => {
             let exit = Exit { code: None, signal: None, spawn_error: Some(problem), ended_at: now() };
@@ -105,10 +118,21 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     faults::point("holder.started")?;
     record.child = ProcessRecord::of(spawned.pid);
     dir.write_holder(&record)?;
+    // Whoever froze the session did not see the program if it came after the look.
+    if dir.is_frozen() {
+        Tree::of(&record).freeze();
+    }
     let ended = watch(recorder, listener, spawned, launch)?;
     dir.write_exit(&ended.record)?;
     ended.session.clients.tell(ToClient::Exited);
     Ok(())
+}
+
+/// Returns a text that no other session ever had.
+fn new_mark() -> io::Result<String> {
+    let mut random = [0_u8; 16];
+    getrandom(&mut random, GetRandomFlags::empty())?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 struct Ended {
@@ -155,10 +179,11 @@ fn watch(recorder: Recorder, listener: UnixListener, spawned: Spawned, launch: &
 
 /// Waits for the program and returns its exit code or the signal that ended it.
 fn wait_for(pid: u32) -> io::Result<(Option<i32>, Option<i32>)> {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let leader = i32::try_from(pid).ok().and_then(Pid::from_raw);
     loop {
-        match waitpid(pid, WaitOptions::empty()) {
-            Ok(Some((_, status))) if status.exited() || status.signaled() => {
+        // Others come to their end here too: those whose parents went before them.
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if Some(pid) == leader && (status.exited() || status.signaled()) => {
                 return Ok((status.exit_status(), status.terminating_signal()));
             }
             Ok(_) | Err(Errno::INTR) => {}

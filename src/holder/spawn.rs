@@ -10,10 +10,11 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::files::SessionDir;
 use super::program;
+use super::tree::MARK;
 use crate::slots::runtime::Launch;
 
 /// Tells a process, and whoever looks at its environment, which session it belongs to.
-const MARKER: &str = "AOTUI_SESSION";
+const SESSION: &str = "AOTUI_SESSION";
 
 /// Sends stdout to the file named in `$0`. The program and its arguments are arguments here, never code.
 const REDIRECT: &str = r#"exec "$@" >"$0""#;
@@ -31,8 +32,8 @@ pub(super) struct Spawned {
     pub(super) stdout: Option<File>,
 }
 
-/// Starts the program, or says for a person why that is not possible.
-pub(super) fn spawn(dir: &SessionDir, launch: &Launch) -> Result<Spawned, String> {
+/// Starts the program with the session's mark, or says for a person why that is not possible.
+pub(super) fn spawn(dir: &SessionDir, launch: &Launch, mark: &str) -> Result<Spawned, String> {
     let program = program::find(launch)?;
     let size = pty_size(launch.cols, launch.rows);
     let pair =
@@ -43,7 +44,8 @@ pub(super) fn spawn(dir: &SessionDir, launch: &Launch) -> Result<Spawned, String
     } else {
         None
     };
-    let command = command(dir, launch, &program);
+    let mut command = command(dir, launch, &program);
+    command.env(MARK, mark);
     let child = pair
         .slave
         .spawn_command(command)
@@ -75,7 +77,7 @@ fn command(dir: &SessionDir, launch: &Launch, program: &Path) -> CommandBuilder 
     for (key, value) in &launch.env {
         command.env(key, value);
     }
-    command.env(MARKER, launch.session.to_string());
+    command.env(SESSION, launch.session.to_string());
     command
 }
 

@@ -70,6 +70,13 @@ pub trait Runtime: Send + Sync {
     /// Returns when the process is gone. May be repeated; a session that is gone already is a success.
     fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
 
+    /// Stops every process of the session where it stands (SIGSTOP), for as long as it takes, also beyond the end of
+    /// this process; one that is only started later starts frozen. May be repeated.
+    fn freeze(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Lets every process of the session go on. May be repeated; a session that is not frozen is a success.
+    fn thaw(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>>;
+
     /// Gives the agent in the session a person's answer. May be repeated; the first answer to a request stands.
     fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>>;
 

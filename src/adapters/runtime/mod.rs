@@ -4,6 +4,7 @@
 //! proven to belong to the session.
 
 mod end;
+mod freeze;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -238,6 +239,16 @@ impl Runtime for HolderRuntime {
     fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { end::end(&dir, &session, grace).await })
+    }
+
+    fn freeze(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { blocking(move || freeze::freeze(&dir, &session)).await? })
+    }
+
+    fn thaw(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { blocking(move || freeze::thaw(&dir, &session)).await? })
     }
 
     fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>> {

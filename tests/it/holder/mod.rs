@@ -1,5 +1,6 @@
 //! Stories of sessions, their holders and their viewers, told with the real binary.
 
+mod frozen;
 mod measure;
 mod panes;
 
@@ -160,7 +161,7 @@ async fn a_program_gets_its_environment_and_nothing_else() {
     let output = place.output(1);
     let mut names: Vec<_> = output.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     names.sort_unstable();
-    assert_eq!(names, ["AOTUI_SESSION", "COLOR", "PATH", "SHELL"]);
+    assert_eq!(names, ["AOTUI_SESSION", "AOTUI_SESSION_MARK", "COLOR", "PATH", "SHELL"]);
     assert!(output.contains("COLOR=blue") && output.contains("AOTUI_SESSION=plan~ticket~1"));
 }
 
