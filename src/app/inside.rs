@@ -1,4 +1,4 @@
-//! Verbs that are called inside a session: `aotui report …` and the built-in steps of workflows.
+//! Inside a session: `aotui report …`, the built-in steps of workflows, and no for verbs that are a person's.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,27 @@ use crate::domain::plain::plain_line;
 use crate::domain::session::Answer;
 use crate::report::{ReportError, Reporter};
 
+/// The variable that every process of a session has.
+const SESSION: &str = "AOTUI_SESSION_ID";
+
 /// Exit code of `aotui report` where a person said no.
 const DENIED: u8 = 3;
 
 /// Longest title in a merge commit's subject, in characters.
 const MAX_SUBJECT: usize = 100;
+
+/// Refuses a verb by which an agent would decide about its own work. A fence, not a wall: what runs as the same user can
+/// do what the user can.
+pub(super) fn refuse() -> Result<(), Failure> {
+    match std::env::var(SESSION) {
+        Ok(session) if !session.is_empty() => {
+            let session = plain_line(&session, MAX_SUBJECT);
+            Err(Failure::new(Exit::Refused, format!("this runs inside session {session}, and only a person decides"))
+                .hint("an agent asks with `aotui report permission …` or `aotui report question …`"))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Passes on what the agent says; where it asks, waits for the answer and prints it. Returns the exit code.
 pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {

@@ -59,6 +59,9 @@ fn wants_json(verb: &Verb) -> bool {
 
 /// Returns the exit code of the process.
 fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
+    if invocation.verb.is_for_people() {
+        inside::refuse()?;
+    }
     let config = invocation.config.as_deref();
     let exit = match invocation.verb {
         Verb::Completions(shell) => {

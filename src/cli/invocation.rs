@@ -72,6 +72,30 @@ pub enum Verb {
     Land,
 }
 
+impl Verb {
+    /// Returns whether it decides or steers, which is a person's business: inside a session it is refused. The demo has
+    /// a home of its own.
+    pub fn is_for_people(&self) -> bool {
+        match self {
+            Verb::Screen
+            | Verb::Run(_)
+            | Verb::Steer(_)
+            | Verb::HoldPlan { .. }
+            | Verb::Attach { .. }
+            | Verb::Init { .. }
+            | Verb::Add(_)
+            | Verb::Trust { .. } => true,
+            Verb::Status { .. }
+            | Verb::Logs(_)
+            | Verb::Demo(_)
+            | Verb::Workflow(_)
+            | Verb::Completions(_)
+            | Verb::Report(_)
+            | Verb::Land => false,
+        }
+    }
+}
+
 /// What `run` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunArgs {

@@ -149,6 +149,39 @@ fn a_settings_file_with_a_mistake_is_shown_by_line() {
 }
 
 #[test]
+fn an_agent_cannot_decide_about_its_own_work() {
+    let (home, repo) = ready();
+    home.ok(&repo, &["add", "x", "--id", "A", "--workflow", "standard"]);
+    let inside = |args: &[&str]| {
+        let output = home.command(&repo, args).env("AOTUI_SESSION_ID", "repo~A~1").output().unwrap();
+        Ran::of(&output, args)
+    };
+    let steering: [&[&str]; 14] = [
+        &[],
+        &["run"],
+        &["init"],
+        &["trust"],
+        &["add", "more work"],
+        &["approve", "A"],
+        &["reject", "A"],
+        &["reply", "A", "yes"],
+        &["retry", "A"],
+        &["skip", "A", "land"],
+        &["pause", "A"],
+        &["stop", "A"],
+        &["resume-plan", "repo"],
+        &["attach", "A"],
+    ];
+    for args in steering {
+        let ran = inside(args);
+        assert!(ran.code == 5 && ran.stderr.contains("only a person decides"), "{args:?}: {ran:?}");
+    }
+    for args in [&["status"][..], &["workflow", "list"]] {
+        assert_eq!(inside(args).code, 0, "{args:?}");
+    }
+}
+
+#[test]
 fn unknown_verbs_and_tickets_name_the_nearest() {
     let (home, repo) = ready();
     home.ok(&repo, &["add", "x", "--id", "PAY-114", "--workflow", "minimal"]);

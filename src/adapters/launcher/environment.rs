@@ -51,6 +51,9 @@ const EVERYONE: [&str; 31] = [
 /// Starts of names of variables every session gets.
 const EVERYONE_STARTS: [&str; 2] = ["LC_", "XDG_"];
 
+/// Where control sockets are, aotui's own among them; an agent gets it only where its record asks for it.
+const SOCKETS: &str = "XDG_RUNTIME_DIR";
+
 /// Starts of names of variables agents get besides.
 const AGENT_STARTS: [&str; 10] = [
     "ANTHROPIC_",
@@ -73,7 +76,9 @@ const SCRIPT_STARTS: [&str; 9] =
 pub(super) fn of(order: &WorkOrder, desk: &Desk, agent: bool) -> BTreeMap<String, String> {
     let extra: &[&str] = if agent { &AGENT_STARTS } else { &SCRIPT_STARTS };
     let passes = |name: &str| {
-        EVERYONE.contains(&name) || EVERYONE_STARTS.iter().chain(extra).any(|start| name.starts_with(start))
+        let listed =
+            EVERYONE.contains(&name) || EVERYONE_STARTS.iter().chain(extra).any(|start| name.starts_with(start));
+        listed && name != SOCKETS
     };
     let mut env: BTreeMap<String, String> =
         desk.env.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), clean(value))).collect();

@@ -39,6 +39,7 @@ impl World {
             ("BASH_ENV", "/evil.sh"),
             ("GIT_DIR", "/evil"),
             ("LC_TIME", "C"),
+            ("XDG_RUNTIME_DIR", "/run/user/1"),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let desk = Desk::new(root.join("sessions"), root.join("spool"), "/bin/aotui".into(), env);
@@ -170,6 +171,16 @@ async fn agents_get_vendor_keys_and_scripts_get_forge_tokens_and_nobody_the_rest
     }
     assert!(has(&agent, "ANTHROPIC_API_KEY") && !has(&script, "ANTHROPIC_API_KEY"));
     assert!(!format!("{agent:?}").contains("secret-") && !agent.argv.join(" ").contains("secret"));
+}
+
+#[tokio::test]
+async fn sessions_are_not_told_where_the_sockets_are_unless_the_agent_record_asks_for_it() {
+    let world = World::new("agents:\n  wayland: {command: x, env: {XDG_RUNTIME_DIR: '${XDG_RUNTIME_DIR}'}}\n");
+    for order in [world.agent("claude", "x"), world.script(Run::Shell { script: "env".into() })] {
+        assert_eq!(variable(&compose(&world, order).await, "XDG_RUNTIME_DIR"), None);
+    }
+    let asked = compose(&world, world.agent("wayland", "x")).await;
+    assert_eq!(variable(&asked, "XDG_RUNTIME_DIR"), Some("/run/user/1"));
 }
 
 #[tokio::test]
