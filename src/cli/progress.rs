@@ -97,7 +97,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             let took = span(at.millis_since(progress.phase_since.unwrap_or(at)));
             match outcome {
                 Outcome::Success => (None, format!("{phase} succeeded after {took}")),
-                Outcome::Failed { failure } => (None, format!("{phase} failed: {}", failure.message)),
+                Outcome::Failed { failure } => (None, format!("{phase} failed: {}", failure.why())),
                 Outcome::Skipped => (None, format!("{phase} skipped")),
                 Outcome::Interrupted => (None, format!("{phase} was interrupted and runs again")),
             }
@@ -118,7 +118,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             }
         },
         TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
-        TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.message)),
+        TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
         TicketEvent::Completed { needs_attention: true } => (Some(Zone::Failed), "ended and needs a person".to_owned()),
         TicketEvent::Completed { needs_attention: false } => (Some(Zone::Done), "complete".to_owned()),
         TicketEvent::Retried { .. } => (None, format!("{phase} is tried again")),
@@ -166,7 +166,11 @@ mod tests {
 
     #[test]
     fn a_person_reads_what_happens_and_what_to_do() {
-        let failure = Failure { class: FailureClass::Exit, message: "exit code 1".into(), evidence: "long".into() };
+        let failure = Failure {
+            class: FailureClass::Exit,
+            message: "exit code 1".into(),
+            evidence: "long\n  no such table\n}\n".into(),
+        };
         let request = Request {
             id: "r1".parse().unwrap(),
             ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf\u{1b}[2J".into(), reason: None },
@@ -185,8 +189,8 @@ mod tests {
         ]);
         insta::assert_snapshot!(said.join("\n"), @r"
         PAY-5 wants to use Bash: rm -rf [2J (`aotui approve pay/PAY-5 --request r1`)
-        PAY-5 implement failed: exit code 1
-        PAY-5 needs a person: exit code 1
+        PAY-5 implement failed: exit code 1: no such table
+        PAY-5 needs a person: exit code 1: no such table
         PAY-5 waits for a decision: land it? (`aotui approve pay/PAY-5 --phase implement`)
         PAY-5 complete
         ");

@@ -22,6 +22,18 @@ pub fn plain_text(text: &str, max: usize) -> String {
     bounded(text.chars().map(|c| if is_plain(c) || c == '\n' { c } else { ' ' }), max)
 }
 
+/// Returns the first `max` characters of `text` on one line, the last of them an ellipsis where something is missing.
+pub fn short_line(text: &str, max: usize) -> String {
+    let mut chars = text.trim().chars().map(|c| if is_plain(c) { c } else { ' ' });
+    let mut kept: String = chars.by_ref().take(max).collect();
+    if chars.next().is_some() {
+        kept.pop();
+        kept.truncate(kept.trim_end().len());
+        kept.push('…');
+    }
+    kept
+}
+
 fn bounded(chars: impl Iterator<Item = char>, max: usize) -> String {
     let mut chars = chars.fuse();
     let mut kept: String = chars.by_ref().take(max).collect();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
+use super::plain::short_line;
 use super::session::{Answer, Outcome, Request};
 use super::time::Timestamp;
 
@@ -202,6 +203,21 @@ pub struct Failure {
     /// The last lines of what was printed, plain text.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub evidence: String,
+}
+
+/// Longest line that says why something failed, in characters.
+const MAX_WHY: usize = 200;
+
+impl Failure {
+    /// Says on one short line what happened and why: the message, then the last line of the evidence that has a word.
+    pub fn why(&self) -> String {
+        let message = self.message.lines().next().unwrap_or_default();
+        let has_word = |line: &&str| line.chars().any(char::is_alphanumeric);
+        match self.evidence.lines().rev().map(str::trim).find(has_word) {
+            Some(last) if !message.contains(last) => short_line(&format!("{message}: {last}"), MAX_WHY),
+            _ => short_line(message, MAX_WHY),
+        }
+    }
 }
 
 /// What kind of failure it was; policy goes by this.

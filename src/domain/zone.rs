@@ -80,9 +80,7 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
             let why = if message.is_empty() { default_question(phase) } else { first_line(message) };
             Placement { zone: approval_zone(phase), why, moment: Some(*since) }
         }
-        Status::Failed { failure, since } => {
-            Placement { zone: Zone::Failed, why: first_line(&failure.message), moment: Some(*since) }
-        }
+        Status::Failed { failure, since } => Placement { zone: Zone::Failed, why: failure.why(), moment: Some(*since) },
         Status::Complete { needs_attention: true, at } => {
             Placement { zone: Zone::Failed, why: last_failure(ticket), moment: Some(*at) }
         }
@@ -103,6 +101,9 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
     }
 }
 
+/// When what waits goes on while nothing is started.
+const ENGINE: &str = "when an engine runs";
+
 fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
     let place = |why: String, moment| Placement { zone: Zone::Waiting, why, moment };
     if ticket.progress.paused {
@@ -111,7 +112,13 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
     if fleet.plans.get(&ticket.brief.key.plan).is_some_and(|plan| plan.paused) {
         return place("its plan is paused".to_owned(), None);
     }
+    let policy = &fleet.policy;
+    if policy.only.as_ref().is_some_and(|only| !only.contains(&ticket.brief.key)) {
+        return place("left out of what runs now".to_owned(), None);
+    }
     match &ticket.progress.status {
+        Status::Polling { .. } if !policy.dispatch => place(format!("looks again {ENGINE}"), None),
+        Status::Backoff { .. } if !policy.dispatch => place(format!("tries again {ENGINE}"), None),
         Status::Polling { next, .. } => place("looks again".to_owned(), Some(*next)),
         Status::Backoff { until } => place("tries again".to_owned(), Some(*until)),
         _ => {
@@ -124,6 +131,9 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
                 .collect();
             if ticket.progress.phase.is_none() && !blockers.is_empty() {
                 return place(format!("blocked by {}", blockers.join(", ")), None);
+            }
+            if !policy.dispatch {
+                return place(format!("goes on {ENGINE}"), None);
             }
             place("waits for a free place".to_owned(), None)
         }
@@ -148,9 +158,7 @@ fn default_question(phase: Option<&Phase>) -> String {
 /// Says why a ticket ended badly: its last failed attempt.
 fn last_failure(ticket: &Ticket) -> String {
     let failed = ticket.progress.history.iter().rev().find_map(|entry| match &entry.outcome {
-        super::session::Outcome::Failed { failure } => {
-            Some(format!("{}: {}", entry.phase, first_line(&failure.message)))
-        }
+        super::session::Outcome::Failed { failure } => Some(format!("{}: {}", entry.phase, failure.why())),
         _ => None,
     });
     failed.unwrap_or_else(|| "ended in a phase that asks for attention".to_owned())

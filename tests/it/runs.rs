@@ -130,7 +130,7 @@ fn a_run_ends_when_only_a_person_can_go_on_and_its_code_says_so() {
     home.ok(&repo, &["add", "Break", "--id", "B", "--workflow", "bad"]);
     assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 3);
     let b = home.ticket(&repo, "B");
-    assert_eq!((b["zone"].as_str(), b["why"].as_str()), (Some("failed"), Some("exited with code 7")));
+    assert_eq!((b["zone"].as_str(), b["why"].as_str()), (Some("failed"), Some("exited with code 7: it broke")));
     assert!(home.ok(&repo, &["logs", "B"]).contains("it broke"));
 }
 

@@ -55,6 +55,23 @@ fn a_failed_test_goes_back_to_build_with_the_evidence_until_the_bound() {
 }
 
 #[test]
+fn a_failure_says_why_on_one_harmless_line() {
+    let mut world = World::new(build_test_done(), &[("A", &[])]);
+    world.prepare_all();
+    let (session, at) = (world.session("A"), world.now);
+    let tail = "compiling\nerror: table `users`\u{1b}[2J is gone\n  }\n\n".to_owned();
+    let end = SessionEnd::Exited { code: Some(7), signal: None, at, captures: Default::default(), tail };
+    world.report(Report::SessionEnded { session, end });
+    assert_eq!(world.place("A").why, "exited with code 7: error: table `users` [2J is gone");
+    let long = crate::domain::ticket::Failure {
+        class: FailureClass::Exit,
+        message: "exited with code 1".into(),
+        evidence: "wide ".repeat(100),
+    };
+    assert!(long.why().ends_with('…') && long.why().chars().count() <= 200, "{}", long.why());
+}
+
+#[test]
 fn retries_back_off_by_the_clock_and_then_ask_for_a_person() {
     let mut phases = build_test_done();
     phases[0].retry = Retry { attempts: 3, backoff_seconds: 10 };
@@ -86,6 +103,19 @@ fn blocked_tickets_wait_by_name_and_start_when_the_last_blocker_is_complete() {
     world.exit("A", 0);
     assert_eq!(world.place("B").zone, Zone::Working);
     assert_eq!(world.place("C").why, "blocked by gone (which does not exist)");
+}
+
+#[test]
+fn a_ticket_that_will_not_start_now_says_the_true_reason() {
+    let mut world = World::new(build_test_done(), &[("A", &[]), ("B", &[]), ("C", &["B"]), ("D", &[]), ("E", &[])]);
+    assert_eq!(world.place("E").why, "waits for a free place");
+    world.fleet.policy.only = Some(vec![key("A")]);
+    for ticket in ["E", "C"] {
+        assert_eq!(world.place(ticket).why, "left out of what runs now");
+    }
+    world.fleet.policy = crate::domain::fleet::Policy { dispatch: false, ..Default::default() };
+    assert_eq!(world.place("E").why, "goes on when an engine runs");
+    assert_eq!(world.place("C").why, "blocked by B");
 }
 
 #[test]
@@ -276,7 +306,10 @@ fn a_ticket_without_a_next_phase_is_complete_and_one_in_a_bad_end_can_be_retried
     let mut world = World::new(phases, &[("A", &[]), ("B", &["A"])]);
     world.prepare_all();
     world.exit("A", 3);
-    assert_eq!((world.place("A").zone, world.place("A").why.as_str()), (Zone::Failed, "build: exited with code 3"));
+    assert_eq!(
+        (world.place("A").zone, world.place("A").why.as_str()),
+        (Zone::Failed, "build: exited with code 3: it said no")
+    );
     assert_eq!(world.place("B").why, "blocked by A");
     world.act("A", TicketAction::Retry { interrupt: true }).unwrap();
     assert_eq!(world.at("A"), "build");

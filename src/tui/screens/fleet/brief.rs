@@ -160,7 +160,7 @@ impl Page<'_> {
         let symbols = &self.model.setup.symbols;
         let (sign, role, what) = match &entry.outcome {
             Outcome::Success => (symbols.done, Role::Good, String::new()),
-            Outcome::Failed { failure } => (symbols.failed, Role::Bad, clean(&failure.message)),
+            Outcome::Failed { failure } => (symbols.failed, Role::Bad, clean(&failure.why())),
             Outcome::Skipped => (symbols.dot, Role::Muted, "skipped".to_owned()),
             Outcome::Interrupted => (symbols.paused, Role::Warn, "interrupted".to_owned()),
         };
