@@ -1,6 +1,7 @@
 //! What happens, one line each, for people who watch an engine without a screen.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::output::{Style, plain};
 use super::verbs::status::span;
@@ -8,7 +9,7 @@ use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
 use crate::domain::session::{Ask, Outcome, Request};
-use crate::domain::ticket::Ticket;
+use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
 
@@ -21,9 +22,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Follows from `fleet` on.
+    /// Follows from `fleet` on. What an engine that died had no time to tidy up is still to be tidied up.
     pub(crate) fn new(fleet: Fleet, style: Style) -> Self {
-        Self { fleet, style, untidy: BTreeSet::new() }
+        let complete = |ticket: &&Arc<Ticket>| {
+            matches!(ticket.progress.status, Status::Complete { needs_attention: false, .. }) && has_workspace(ticket)
+        };
+        let untidy = fleet.tickets.values().filter(complete).map(|ticket| ticket.brief.key.clone()).collect();
+        Self { fleet, style, untidy }
     }
 
     /// Returns how everything stands.
@@ -31,7 +36,7 @@ impl Progress {
         &self.fleet
     }
 
-    /// Returns whether no workspace of a ticket that was completed meanwhile is still to be removed.
+    /// Returns whether no workspace of a completed ticket is still to be removed.
     pub(crate) fn is_tidy(&self) -> bool {
         self.untidy.is_empty()
     }
@@ -68,9 +73,8 @@ impl Progress {
     }
 
     fn note_tidiness(&mut self, key: &TicketKey, ticket: &Ticket, what: &TicketEvent) {
-        let has_workspace = ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed);
         match what {
-            TicketEvent::Completed { needs_attention: false } if has_workspace => {
+            TicketEvent::Completed { needs_attention: false } if has_workspace(ticket) => {
                 self.untidy.insert(key.clone());
             }
             TicketEvent::WorkspaceRemoved { .. } | TicketEvent::WorkspaceKept { .. } => {
@@ -79,6 +83,10 @@ impl Progress {
             _ => {}
         }
     }
+}
+
+fn has_workspace(ticket: &Ticket) -> bool {
+    ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed)
 }
 
 /// Says what an event means for a ticket that is as it was before it, and which zone it leads to where that matters.
