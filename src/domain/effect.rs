@@ -27,7 +27,7 @@ pub enum Effect {
     RunSession {
         /// What to run.
         order: Box<WorkOrder>,
-        /// Whether it may only be found, not started: it was started by an earlier engine.
+        /// Whether an earlier engine was to start it: then it is started only where it never was.
         reattach: bool,
     },
     /// Ends a session. Its end is reported by whoever runs it.

@@ -68,6 +68,10 @@ impl Executor {
     pub(super) fn start(&mut self, effect: Effect) {
         while self.tasks.try_join_next().is_some() {}
         let (slots, stops) = (self.slots.clone(), self.stops.clone());
+        if let Effect::StopSession { session } = &effect {
+            // Known before any effect that follows, so that what is to end is not begun.
+            stops.sessions().insert(session.clone());
+        }
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
         self.tasks.spawn(async move {
@@ -132,7 +136,6 @@ async fn carry_out(slots: Slots, stops: Stops, effect: Effect) -> Option<Report>
             Some(Report::SessionEnded { session, end })
         }
         Effect::StopSession { session } => {
-            stops.sessions().insert(session.clone());
             stop(&slots, &session).await;
             None
         }
@@ -189,10 +192,13 @@ fn own_workspace(slots: &Slots, plan: &Plan, ticket: &Ticket) -> Result<Workspac
     Ok(request)
 }
 
-/// Starts the session unless it is there already, waits for its end, and gathers what it left.
+/// Starts the session unless it was started before or is to end, waits for its end, and gathers what it left.
 async fn run_session(slots: &Slots, stops: &Stops, order: WorkOrder, reattach: bool) -> SessionEnd {
     let session = order.session.clone();
-    if !reattach && let Err(error) = start(slots, &order).await {
+    // An engine that died right after it wrote down that it would start the session may not have got to it.
+    let absent = !reattach || slots.runtime.observe(session.clone()).await == Observed::Absent;
+    let wanted = absent && !stops.sessions().contains(&session);
+    if wanted && let Err(error) = start(slots, &order).await {
         return SessionEnd::NotStarted { failure: failure_of(&error) };
     }
     // A stop that came while it was being started found nothing to end.
@@ -202,7 +208,7 @@ async fn run_session(slots: &Slots, stops: &Stops, order: WorkOrder, reattach: b
     }
     match slots.runtime.wait(session.clone()).await {
         Observed::Exited(exit) => exited(slots, order, exit).await,
-        Observed::Vanished | Observed::Running => SessionEnd::Vanished,
+        Observed::Vanished | Observed::Absent | Observed::Running => SessionEnd::Vanished,
     }
 }
 

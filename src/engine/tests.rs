@@ -25,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A world with one session, which starts when it is allowed to and ends when it is stopped.
 struct World {
+    /// What is said of it before anybody starts it here.
+    found: Observed,
+    starting: watch::Sender<bool>,
     may_start: Semaphore,
     running: watch::Sender<Option<bool>>,
     stops: watch::Sender<usize>,
@@ -33,7 +36,13 @@ struct World {
 
 impl World {
     fn new() -> Arc<Self> {
+        Self::with(Observed::Running)
+    }
+
+    fn with(found: Observed) -> Arc<Self> {
         Arc::new(Self {
+            found,
+            starting: watch::Sender::new(false),
             may_start: Semaphore::new(0),
             running: watch::Sender::new(None),
             stops: watch::Sender::new(0),
@@ -83,6 +92,7 @@ impl Launcher for World {
 
 impl Runtime for World {
     fn start(&self, _: Launch) -> SlotFuture<'_, Result<(), SlotError>> {
+        self.starting.send_replace(true);
         Box::pin(async {
             self.may_start.acquire().await.unwrap().forget();
             self.running.send_replace(Some(true));
@@ -91,7 +101,7 @@ impl Runtime for World {
     }
 
     fn observe(&self, _: SessionId) -> SlotFuture<'_, Observed> {
-        Box::pin(async { Observed::Running })
+        Box::pin(async { self.found.clone() })
     }
 
     fn wait(&self, _: SessionId) -> SlotFuture<'_, Observed> {
@@ -189,12 +199,37 @@ async fn a_session_that_is_told_to_end_while_it_is_being_started_ends() {
     let order = order("/");
     let session = order.session.clone();
     executor.start(Effect::RunSession { order: Box::new(order), reattach: false });
+    world.starting.subscribe().wait_for(|starting| *starting).await.unwrap();
     executor.start(Effect::StopSession { session: session.clone() });
     world.stops.subscribe().wait_for(|stops| *stops == 1).await.unwrap();
     world.may_start.add_permits(1);
     let Report::SessionEnded { session: ended, end } = next(&mut reports).await else { panic!("no end") };
     assert_eq!(ended, session);
     assert!(matches!(end, SessionEnd::Exited { signal: Some(2), .. }), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_an_engine_that_died_only_meant_to_start_is_started_by_the_next_unless_it_is_to_end() {
+    for (found, told_to_end, starts) in
+        [(Observed::Absent, false, true), (Observed::Running, false, false), (Observed::Absent, true, false)]
+    {
+        let world = World::with(found);
+        world.running.send_replace(Some(true));
+        let (mut executor, mut reports) = executor(&world);
+        let order = order("/");
+        let session = order.session.clone();
+        world.may_start.add_permits(1);
+        if told_to_end {
+            executor.start(Effect::StopSession { session: session.clone() });
+        }
+        executor.start(Effect::RunSession { order: Box::new(order), reattach: true });
+        if starts {
+            world.starting.subscribe().wait_for(|starting| *starting).await.unwrap();
+        }
+        executor.start(Effect::StopSession { session });
+        assert!(matches!(next(&mut reports).await, Report::SessionEnded { end: SessionEnd::Exited { .. }, .. }));
+        assert_eq!(*world.starting.borrow(), starts);
+    }
 }
 
 #[tokio::test]

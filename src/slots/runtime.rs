@@ -51,8 +51,10 @@ pub enum Observed {
     Running,
     /// It ended and left a record.
     Exited(Exit),
-    /// There is no holder and no exit record: it never started, or was killed together with its holder.
+    /// It was started, but there is neither a holder nor an exit record: it went together with its holder.
     Vanished,
+    /// It never started, as far as is known now: a holder may still be about to come up.
+    Absent,
 }
 
 /// Starts, watches and ends sessions.

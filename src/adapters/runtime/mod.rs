@@ -119,7 +119,7 @@ impl HolderRuntime {
 
 /// What came of the start of a holder.
 enum Started {
-    /// The session runs, or was started before.
+    /// The session runs, was started before, or is over again.
     Running,
     /// It could not be started, and why.
     Complained(String),
@@ -130,7 +130,8 @@ enum Started {
 async fn first_word(mut stdout: ChildStdout) -> io::Result<Started> {
     let mut first = [0];
     if stdout.read(&mut first).await? == 0 {
-        return Ok(Started::Complained("its holder left without a word".to_owned()));
+        // Killed, perhaps after it started its program: what became of that is for who waits for the session to find.
+        return Ok(Started::Running);
     }
     if first == [READY] {
         return Ok(Started::Running);
@@ -142,12 +143,14 @@ async fn first_word(mut stdout: ChildStdout) -> io::Result<Started> {
 
 /// Returns what the directory says now; `None` while a holder lives and left no record.
 fn ended(dir: &SessionDir) -> Option<Observed> {
-    // Asked first: a holder leaves its record before its lock.
+    // In this order: a holder takes its lock before it says that it started, and leaves its record before its lock.
+    let started = dir.was_started();
     let held = dir.is_held();
     match dir.exit() {
         Ok(Some(exit)) => Some(Observed::Exited(exit)),
         _ if held => None,
-        _ => Some(Observed::Vanished),
+        _ if started => Some(Observed::Vanished),
+        _ => Some(Observed::Absent),
     }
 }
 

@@ -29,8 +29,9 @@ impl Turn<'_> {
             }
             Status::Running { session, .. } => self.reattach(key, session, ticket),
             Status::Stopping { session, .. } => {
-                self.reattach(key, session, ticket);
+                // Told to end first, so that it is not begun where the earlier engine did not get to it.
                 self.want(Effect::StopSession { session: session.clone() });
+                self.reattach(key, session, ticket);
             }
             Status::Approval { message, .. } if message.is_empty() => self.ask_question(key),
             Status::Complete { needs_attention: false, .. } => self.remove_workspace(key),

@@ -185,10 +185,10 @@ async fn starting_twice_starts_one_process() {
 }
 
 #[tokio::test]
-async fn a_session_nobody_started_has_vanished_and_stops_well() {
+async fn a_session_nobody_started_is_absent_and_stops_well() {
     let place = Place::new();
-    assert_eq!(place.runtime.observe(session(9)).await, Observed::Vanished);
-    assert_eq!(within(place.runtime.wait(session(9))).await, Observed::Vanished);
+    assert_eq!(place.runtime.observe(session(9)).await, Observed::Absent);
+    assert_eq!(within(place.runtime.wait(session(9))).await, Observed::Absent);
     place.runtime.stop(session(9), Duration::from_secs(1)).await.unwrap();
     assert_eq!(place.runtime.tail(session(9), 5).await, "");
     let missing = place.runtime.stdout(session(9), 10).await.unwrap_err();
