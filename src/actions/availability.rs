@@ -67,6 +67,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
         | Action::Suggest
         | Action::Close
         | Action::Back
+        | Action::StartEngine
         | Action::Quit => Ok(()),
     }
 }

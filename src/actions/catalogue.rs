@@ -133,6 +133,8 @@ catalogue! {
     Back = "back" ("back"), Program, in [Fleet, Reader, List, Form, Confirm], keys ["esc"];
     /// Closes what is being read.
     Close = "close" ("close"), Program, in [Reader], keys ["q", "?"];
+    /// Starts an engine in this screen, where the one it showed is gone.
+    StartEngine = "start-engine" ("start an engine here"), Program, in [Fleet], keys ["E"];
     /// Leaves the screen; sessions that run go on.
     Quit = "quit" ("quit"), Program, in [Fleet], keys ["q", "ctrl-c"];
 }

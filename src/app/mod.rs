@@ -3,6 +3,7 @@
 //! The only module that sees all others; nothing imports it but `main`. It decides which parts a verb needs (an engine
 //! of its own, the control socket of another, or the lock for a moment) and nothing else.
 
+mod behind;
 mod compose;
 mod demo;
 mod files;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 
+use super::behind::Behind;
 use super::house::House;
 use super::steering::connection;
 use super::{block_on, compose, logging};
@@ -16,7 +17,7 @@ use crate::cli::{Exit, Failure, find_ticket, output};
 use crate::domain::ids::TicketKey;
 use crate::ipc::{self, IpcError};
 use crate::store;
-use crate::tui::{self, Role, TuiOptions};
+use crate::tui::{self, TuiOptions};
 
 /// How long an engine that has the lock may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -35,7 +36,7 @@ pub(super) fn open(house: &House, attach: Option<&str>) -> Result<Exit, Failure>
         let deadline = Instant::now() + PATIENCE;
         loop {
             match ipc::connect(&house.socket()?).await {
-                Ok(Some(link)) => return show(house, link, Role::Client, attach).await,
+                Ok(Some(link)) => return watch(house, link, attach).await,
                 Ok(None) => {}
                 // An engine that is about to leave or to die.
                 Err(IpcError::Io(_)) if Instant::now() < deadline => {}
@@ -66,19 +67,29 @@ pub(super) fn needs_terminal() -> Result<(), Failure> {
 
 /// Shows an engine of this process; ends it when the person leaves.
 pub(super) async fn own(house: &House, running: compose::Running, attach: Option<&str>) -> Result<Exit, Failure> {
-    let shown = show(house, running.link.clone(), Role::Owner, attach).await;
-    running.end().await?;
-    shown
+    let link = running.link.clone();
+    show(house, link, Behind::new(house, Some(running)), attach).await
+}
+
+/// Shows the engine of another process, or, with the link of none, how everything stood.
+async fn watch(house: &House, link: Link, attach: Option<&str>) -> Result<Exit, Failure> {
+    show(house, link, Behind::new(house, None), attach).await
 }
 
 /// Shows a session while no engine is at work and starts none: to look at one ticket must not start others.
 async fn attach_alone(house: &House, attach: Option<&str>) -> Result<Exit, Failure> {
     let loaded = store::read(&house.settings.state_dir)?;
     let (_engine, link) = crate::bus::bus(std::sync::Arc::new(loaded.fleet));
-    show(house, link, Role::Client, attach).await
+    watch(house, link, attach).await
 }
 
-async fn show(house: &House, link: Link, who: Role, attach: Option<&str>) -> Result<Exit, Failure> {
+async fn show(house: &House, link: Link, behind: Behind, attach: Option<&str>) -> Result<Exit, Failure> {
+    let shown = draw(house, link, &behind, attach).await;
+    behind.end().await?;
+    shown
+}
+
+async fn draw(house: &House, link: Link, behind: &Behind, attach: Option<&str>) -> Result<Exit, Failure> {
     let attach = attach.map(|typed| session_of(&link, typed)).transpose()?;
     let settings = &house.settings;
     let options = TuiOptions {
@@ -87,13 +98,13 @@ async fn show(house: &House, link: Link, who: Role, attach: Option<&str>) -> Res
         user_themes: themes(&house.places.config_dir.join("themes")),
         key_overrides: settings.keys.clone(),
         leave_chord: settings.leave_chord.clone(),
-        who,
+        who: behind.role().await,
         plan: None,
         attach,
     };
     // A panic in the screen becomes a report, and the engine still ends in order. Not a task of its own: drawing waits
     // for the terminal, and a task that waits so holds up whatever its thread was to run next, the engine included.
-    match AssertUnwindSafe(tui::run(link, options)).catch_unwind().await {
+    match AssertUnwindSafe(tui::run(link, options, Box::new(behind.clone()))).catch_unwind().await {
         Ok(Ok(quit)) => {
             if !quit.farewell.is_empty() {
                 output::note(&quit.farewell);

@@ -76,7 +76,9 @@ pub(super) fn one_at_a_time(house: &House) -> Result<File, Failure> {
 /// Says that the engine cannot be talked to.
 pub(super) fn connection(error: &IpcError) -> Failure {
     match error {
-        IpcError::Version { .. } | IpcError::Refused(_) => Failure::new(Exit::Refused, error.to_string()),
+        IpcError::Version { .. } | IpcError::Stranger { .. } | IpcError::Refused(_) => {
+            Failure::new(Exit::Refused, error.to_string())
+        }
         IpcError::Garbled(_) | IpcError::Io(_) => Failure::error(error.to_string()),
     }
 }

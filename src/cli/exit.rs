@@ -126,6 +126,12 @@ impl From<Rejection> for Failure {
     }
 }
 
+impl From<Failure> for Rejection {
+    fn from(failure: Failure) -> Self {
+        Self { message: failure.message, hint: failure.hint }
+    }
+}
+
 impl From<BadName> for Failure {
     fn from(bad: BadName) -> Self {
         Self::usage(bad.to_string())

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::nobody_listens;
-use super::wire::{Hello, IpcError, MAX_TO_WATCHER, ToEngine, ToWatcher, check_engine_hello, decode, encode};
+use super::wire::{
+    Hello, IpcError, MAX_TO_WATCHER, ToEngine, ToWatcher, check_engine_hello, check_peer, decode, encode,
+};
 use crate::domain::command::{Command, Rejection};
 use crate::domain::fleet::Fleet;
 
@@ -29,6 +31,7 @@ impl Caller {
             Err(error) if nobody_listens(&error) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
+        check_peer(&stream)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut caller = Self { stream: BufReader::new(stream), next_id: 1 };
@@ -45,7 +48,7 @@ impl Caller {
         loop {
             match decode(&self.hear()?)? {
                 ToWatcher::Snapshot(fleet) => return Ok(fleet),
-                ToWatcher::Refused(why) => return Err(IpcError::Refused(why)),
+                ToWatcher::Refused(why) => return Err(IpcError::refused(&why)),
                 ToWatcher::Events { .. } | ToWatcher::Reply { .. } => {}
             }
         }
@@ -59,7 +62,7 @@ impl Caller {
         loop {
             match decode(&self.hear()?)? {
                 ToWatcher::Reply { id, rejection } if id == own => return Ok(rejection.map_or(Ok(()), Err)),
-                ToWatcher::Refused(why) => return Err(IpcError::Refused(why)),
+                ToWatcher::Refused(why) => return Err(IpcError::refused(&why)),
                 ToWatcher::Snapshot(_) | ToWatcher::Events { .. } | ToWatcher::Reply { .. } => {}
             }
         }

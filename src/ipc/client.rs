@@ -10,7 +10,9 @@ use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::oneshot;
 
-use super::wire::{Hello, IpcError, Lines, MAX_TO_WATCHER, ToEngine, ToWatcher, check_engine_hello, decode, encode};
+use super::wire::{
+    Hello, IpcError, Lines, MAX_TO_WATCHER, ToEngine, ToWatcher, check_engine_hello, check_peer, decode, encode,
+};
 use crate::bus::{Batch, EngineEnd, Link, Request, bus};
 use crate::domain::command::Rejection;
 use crate::domain::event::Recorded;
@@ -24,6 +26,7 @@ pub async fn connect(path: &Path) -> Result<Option<Link>, IpcError> {
         Err(error) if nobody_listens(&error) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
+    check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
     let mut lines = Lines::new(BufReader::new(read), MAX_TO_WATCHER);
     // An engine that is full says so and closes: what it says counts, not that it did not listen.
@@ -33,7 +36,7 @@ pub async fn connect(path: &Path) -> Result<Option<Link>, IpcError> {
     write.write_all(&encode(&ToEngine::Subscribe)).await?;
     let fleet = match decode(&next_line(&mut lines).await?)? {
         ToWatcher::Snapshot(fleet) => fleet,
-        ToWatcher::Refused(why) => return Err(IpcError::Refused(why)),
+        ToWatcher::Refused(why) => return Err(IpcError::refused(&why)),
         other => return Err(IpcError::Garbled(format!("expected a snapshot, got {}", kind(&other)))),
     };
     let (engine, link) = bus(Arc::clone(&fleet));
@@ -110,7 +113,7 @@ impl Replica {
                     let _asker_left = reply.send(rejection.map_or(Ok(()), Err));
                 }
             }
-            ToWatcher::Refused(why) => return Err(IpcError::Refused(why)),
+            ToWatcher::Refused(why) => return Err(IpcError::refused(&why)),
         }
         Ok(())
     }

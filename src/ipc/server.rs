@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{Hello, IpcError, Lines, MAX_TO_ENGINE, PROTOCOL, ToEngine, ToWatcher, decode, encode};
+use super::wire::{Hello, IpcError, Lines, MAX_TO_ENGINE, PROTOCOL, ToEngine, ToWatcher, check_peer, decode, encode};
 use crate::bus::{Batch, Link};
 
 /// Connections served at the same time.
@@ -107,11 +107,7 @@ impl Drop for Server {
 
 /// Checks who connected and serves them.
 async fn welcome(stream: UnixStream, link: Link, full: bool) -> Result<(), IpcError> {
-    let own_uid = rustix::process::getuid().as_raw();
-    let peer = stream.peer_cred()?.uid();
-    if peer != own_uid {
-        return Err(IpcError::Refused(format!("user {peer} may not use the engine of user {own_uid}")));
-    }
+    check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
     if full {
         let why = format!("{MAX_CONNECTIONS} others are connected already");
@@ -137,11 +133,11 @@ async fn welcome(stream: UnixStream, link: Link, full: bool) -> Result<(), IpcEr
 /// Returns why a watcher is not understood, if so.
 fn check_watcher_hello(line: &[u8]) -> Option<String> {
     match decode::<Hello>(line) {
-        Ok(hello) if hello.protocol == PROTOCOL => None,
+        Ok(hello) if hello.is_ours() => None,
         Ok(hello) => Some(format!(
-            "it is aotui {} with control protocol {}, this engine is aotui {} with protocol {PROTOCOL}; use the same \
+            "it is aotui {} with control protocol {}, the engine is aotui {} with protocol {PROTOCOL}: use the same \
              version for both",
-            hello.aotui.chars().filter(|c| !c.is_control()).take(40).collect::<String>(),
+            hello.version(),
             hello.protocol,
             env!("CARGO_PKG_VERSION"),
         )),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -76,6 +77,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
+/// The first line of a watcher of this build.
+fn hello() -> Vec<u8> {
+    format!("{{\"aotui\":\"{}\",\"protocol\":{PROTOCOL}}}\n", env!("CARGO_PKG_VERSION")).into_bytes()
+}
+
 /// Says `line` as the first line and returns what the engine says until it closes the connection.
 fn talk(path: &Path, lines: &[&[u8]]) -> Vec<String> {
     let mut stream = UnixStream::connect(path).unwrap();
@@ -141,7 +147,8 @@ async fn a_viewer_that_does_not_read_slows_nobody_and_catches_up() {
     let mut slow = blocking(move || {
         let mut stream = UnixStream::connect(path).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(b"{\"aotui\":\"test\",\"protocol\":1}\n\"subscribe\"\n").unwrap();
+        stream.write_all(&hello()).unwrap();
+        stream.write_all(b"\"subscribe\"\n").unwrap();
         let mut reader = BufReader::new(stream);
         for _ in ["hello", "snapshot"] {
             reader.read_line(&mut String::new()).unwrap();
@@ -201,20 +208,64 @@ impl Drain for UnixStream {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_is_too_long_or_no_json_ends_only_its_own_connection() {
     let house = House::open().await;
-    let hello: &[u8] = b"{\"aotui\":\"test\",\"protocol\":1}\n";
     let path = house.path.clone();
-    let garbled = blocking(move || talk(&path, &[hello, b"{\"rm\":\"-rf\"}\n"])).await;
+    let garbled = blocking(move || talk(&path, &[&hello(), b"{\"rm\":\"-rf\"}\n"])).await;
     assert!(garbled[1].contains("refused"), "{garbled:?}");
     let path = house.path.clone();
     blocking(move || {
         let mut stream = UnixStream::connect(&path).unwrap();
-        stream.write_all(hello).unwrap();
+        stream.write_all(&hello()).unwrap();
         let piece = vec![b'x'; 64 * 1024];
         let broken = (0..1024).any(|_| stream.write_all(&piece).is_err());
         assert!(broken, "64 MiB were taken in");
     })
     .await;
     assert!(connect(&house.path).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_protocol_of_another_version_is_not_trusted_to_mean_the_same() {
+    let house = House::open().await;
+    let path = house.path.clone();
+    let newer = format!("{{\"aotui\":\"9.9.9\",\"protocol\":{PROTOCOL}}}\n");
+    let said = blocking(move || talk(&path, &[newer.as_bytes()])).await;
+    assert!(said[1].contains("it is aotui 9.9.9") && said[1].contains("use the same version for both"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_comes_over_the_socket_the_engine_goes_on() {
+    let house = House::open().await;
+    let path = house.path.clone();
+    blocking(move || {
+        let command = serde_json::to_vec(&serde_json::json!({ "command": { "id": 1, "command": put_ticket("X") } }));
+        let command = command.unwrap();
+        let deep = [b"[".repeat(100_000), b"\n".to_vec()].concat();
+        let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 200, ..Default::default() });
+        let bytes = || prop::collection::vec(any::<u8>(), 0..300);
+        // Noise before a hello, after one, and a real command with some of its bytes changed.
+        let hostile = (bytes(), any::<bool>(), prop::collection::vec((any::<usize>(), any::<u8>()), 0..4));
+        runner
+            .run(&hostile, |(noise, greets, flips)| {
+                let mut stream = UnixStream::connect(&path).unwrap();
+                let mut command = command.clone();
+                for (at, byte) in flips {
+                    let at = at % command.len();
+                    command[at] = byte;
+                }
+                let hello = if greets { hello() } else { Vec::new() };
+                for piece in [&hello, &command, &b"\n".to_vec(), &noise, &b"\n".to_vec(), &deep] {
+                    if stream.write_all(piece).is_err() {
+                        break;
+                    }
+                }
+                Ok(())
+            })
+            .unwrap();
+    })
+    .await;
+    let viewer = connect(&house.path).await.unwrap().unwrap();
+    viewer.command(put_ticket("AFTER")).await.unwrap();
+    assert!(has(&viewer.fleet(), "AFTER"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! What travels on the control socket: JSON lines, bounded in length.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -10,9 +11,13 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use crate::domain::command::{Command, Rejection};
 use crate::domain::event::Recorded;
 use crate::domain::fleet::{Fleet, Live};
+use crate::domain::plain::plain_line;
 
 /// Version of the protocol.
 pub const PROTOCOL: u32 = 1;
+
+/// Longest refusal that is printed, in characters.
+const MAX_SAID: usize = 500;
 
 /// Longest line an engine accepts, in bytes.
 pub(super) const MAX_TO_ENGINE: usize = 1024 * 1024;
@@ -26,7 +31,7 @@ pub enum IpcError {
     /// The two sides are of different versions.
     #[error(
         "the running engine is aotui {theirs} with control protocol {their_protocol}, this is aotui {ours} with \
-         protocol {our_protocol}; use the same version for both",
+         protocol {our_protocol}: end that engine, its sessions go on, and start it again with this version",
         ours = env!("CARGO_PKG_VERSION"),
         our_protocol = PROTOCOL
     )]
@@ -36,15 +41,33 @@ pub enum IpcError {
         /// Version of its protocol.
         their_protocol: u32,
     },
+    /// Another user is at the other end.
+    #[error("the control socket is user {theirs}'s, and you are user {ours}")]
+    Stranger {
+        /// User id of the other side.
+        theirs: u32,
+        /// Our own.
+        ours: u32,
+    },
     /// The engine said why it does not talk to us.
     #[error("the running engine refused the connection: {0}")]
     Refused(String),
     /// The line could not be understood.
-    #[error("the control socket sent something that is not its protocol: {0}")]
+    #[error(
+        "the control socket sent something that this aotui does not understand, so its other end is of another build \
+         ({0}): use the same for both"
+    )]
     Garbled(String),
     /// The connection broke.
     #[error("the connection to the running engine broke: {0}")]
     Io(#[from] io::Error),
+}
+
+impl IpcError {
+    /// Returns that the engine refused, and why, made harmless.
+    pub(super) fn refused(why: &str) -> Self {
+        Self::Refused(plain_line(why, MAX_SAID))
+    }
 }
 
 /// The first line of both sides.
@@ -57,6 +80,17 @@ pub(super) struct Hello {
 impl Hello {
     pub(super) fn own() -> Self {
         Self { aotui: env!("CARGO_PKG_VERSION").to_owned(), protocol: PROTOCOL }
+    }
+
+    /// Returns whether the other side means the same by what it says: what travels is as the domain's types are, so
+    /// another version may mean something else even where it can be read.
+    pub(super) fn is_ours(&self) -> bool {
+        *self == Self::own()
+    }
+
+    /// Returns the other side's version as it may be printed.
+    pub(super) fn version(&self) -> String {
+        plain_line(&self.aotui, 40)
     }
 }
 
@@ -99,14 +133,20 @@ pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, IpcError> {
 /// Understands the first line of an engine.
 pub(super) fn check_engine_hello(line: &[u8]) -> Result<(), IpcError> {
     if let Ok(ToWatcher::Refused(why)) = serde_json::from_slice(line) {
-        return Err(IpcError::Refused(why));
+        return Err(IpcError::refused(&why));
     }
     let hello: Hello = decode(line)?;
-    if hello.protocol == PROTOCOL {
+    if hello.is_ours() {
         return Ok(());
     }
-    let theirs = hello.aotui.chars().filter(|c| !c.is_control()).take(40).collect();
-    Err(IpcError::Version { theirs, their_protocol: hello.protocol })
+    Err(IpcError::Version { theirs: hello.version(), their_protocol: hello.protocol })
+}
+
+/// Refuses the other end of a connection if it is another user's.
+pub(super) fn check_peer(stream: impl AsFd) -> Result<(), IpcError> {
+    let ours = rustix::process::getuid().as_raw();
+    let theirs = rustix::net::sockopt::socket_peercred(stream).map_err(io::Error::from)?.uid.as_raw();
+    if theirs == ours { Ok(()) } else { Err(IpcError::Stranger { theirs, ours }) }
 }
 
 /// Lines of bounded length from a stream.

@@ -5,7 +5,7 @@ use super::focus::Focus;
 use super::model::{Model, Notice, last_session};
 use super::overlays::{Form, Overlay, PaletteChoice, Purpose};
 use super::widgets::reader::Scroll;
-use crate::actions::{Action, available};
+use crate::actions::Action;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::ids::TicketKey;
@@ -23,13 +23,14 @@ impl Model {
             Action::Approve if self.first_question().is_some() => Action::Reply,
             action => action,
         };
-        if let Err(why) = available(action, &self.fleet, self.ticket().map(AsRef::as_ref)) {
+        if let Err(why) = self.available(action, self.ticket().map(AsRef::as_ref)) {
             self.notice = Some(Notice::info(format!("{}: {why}", action.spec().label)));
             return Vec::new();
         }
         let page = isize::try_from(self.areas().terminal.height).unwrap_or(0).saturating_sub(OVERLAP).max(1);
         match action {
             Action::Quit => return vec![Effect::Quit],
+            Action::StartEngine => return self.start_engine(),
             Action::ScrollUp => return vec![Effect::Wheel { lines: page, forward: None }],
             Action::ScrollDown => return vec![Effect::Wheel { lines: -page, forward: None }],
             Action::Leave => return self.leave(),
@@ -232,6 +233,13 @@ impl Model {
             self.table.refresh(&self.fleet, self.setup.plan.as_ref());
         }
         Vec::new()
+    }
+
+    fn start_engine(&mut self) -> Vec<Effect> {
+        if let Some(gone) = &mut self.gone {
+            gone.starting = true;
+        }
+        vec![Effect::StartEngine]
     }
 
     fn copy_path(&mut self) -> Vec<Effect> {

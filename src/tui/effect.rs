@@ -29,6 +29,8 @@ pub(super) enum Effect {
     },
     /// Puts text into the clipboard.
     Copy(String),
+    /// Starts an engine in this process.
+    StartEngine,
     /// Ends the program.
     Quit,
 }

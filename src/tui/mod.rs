@@ -6,6 +6,7 @@
 mod act;
 mod clipboard;
 mod effect;
+mod engines;
 mod focus;
 mod format;
 mod guard;
@@ -28,6 +29,7 @@ mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use engines::{Engines, Joined};
 pub use guard::install_panic_hook;
 pub use model::Role;
 pub use options::{Quit, TuiOptions};

@@ -8,7 +8,7 @@ use super::layout::{Areas, Shape, areas};
 use super::overlays::Overlay;
 use super::screens::fleet::FleetScreen;
 use super::theme::{Symbols, Theme};
-use crate::actions::{Action, Chord, Keymap};
+use crate::actions::{Action, Chord, Keymap, Why, available};
 use crate::domain::command::Rejection;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, SessionId, TicketKey};
@@ -62,6 +62,16 @@ impl From<Rejection> for Notice {
     }
 }
 
+/// That there is no engine: what is shown is how everything stood when it went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gone {
+    pub(super) since: Timestamp,
+    /// Whether one is being started in this process.
+    pub(super) starting: bool,
+    /// Why the engine that is there cannot be shown, or why none could be started.
+    pub(super) why: Option<String>,
+}
+
 /// Everything the screen knows.
 pub(super) struct Model {
     pub(super) setup: Setup,
@@ -76,7 +86,8 @@ pub(super) struct Model {
     /// Columns and rows.
     pub(super) size: (u16, u16),
     pub(super) now: Timestamp,
-    pub(super) engine_gone: bool,
+    /// `None` while an engine is at work.
+    pub(super) gone: Option<Gone>,
     /// The terminal that was left last, and when: leaving twice in a row types the key.
     pub(super) left: Option<(SessionId, Timestamp)>,
 }
@@ -95,7 +106,7 @@ impl Model {
             notice: None,
             size,
             now,
-            engine_gone: false,
+            gone: None,
             left: None,
         };
         model.show_the_only_one();
@@ -121,6 +132,20 @@ impl Model {
     pub(super) fn is_live(&self, session: &SessionId) -> bool {
         let ticket = self.fleet.ticket(&session.ticket);
         ticket.is_some_and(|ticket| ticket.progress.status.session() == Some(session))
+    }
+
+    /// Returns the moment at which everything was as it is shown: without an engine, the one it went at.
+    pub(super) fn seen_at(&self) -> Timestamp {
+        self.gone.as_ref().map_or(self.now, |gone| gone.since)
+    }
+
+    /// Returns whether an action can do anything now to `ticket`, the selected one.
+    pub(super) fn available(&self, action: Action, ticket: Option<&Ticket>) -> Result<(), Why> {
+        match (action, &self.gone) {
+            (Action::StartEngine, None) => Err(Why("an engine is at work")),
+            (Action::StartEngine, Some(gone)) if gone.starting => Err(Why("it is being started")),
+            _ => available(action, &self.fleet, ticket),
+        }
     }
 
     pub(super) fn attached(&self) -> bool {
@@ -165,6 +190,9 @@ impl Model {
 
     /// Returns for how many milliseconds the screen reads the same if nothing happens; `None` means for ever.
     pub(super) fn unchanged_for(&self) -> Option<u64> {
+        if let Some(gone) = &self.gone {
+            return Some(distance_lasts(gone.since, self.now));
+        }
         let rows = self.table.visible_moments(usize::from(self.areas().table.height));
         let shown = self.session().map(|session| session.ticket).or_else(|| self.table.selected().cloned());
         let beside = shown.and_then(|key| self.table.moment_of(&key));
@@ -183,7 +211,7 @@ impl Model {
             };
         }
         match (self.setup.who, running) {
-            _ if self.engine_gone => "The engine has stopped; `aotui` starts it again.".to_owned(),
+            _ if self.gone.is_some() => "No engine is at work; `aotui` starts one.".to_owned(),
             (Role::Client, _) => {
                 "The engine and its agents go on without this screen; `aotui` brings you back.".to_owned()
             }

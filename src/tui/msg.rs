@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::input::{KeyPress, Mouse};
+use super::model::Role;
 use crate::domain::command::Rejection;
 use crate::domain::fleet::Fleet;
 
@@ -21,6 +22,15 @@ pub(super) enum Msg {
     Fleet(Arc<Fleet>),
     /// There will be no more snapshots.
     EngineGone,
+    /// There is an engine again.
+    EngineBack {
+        /// How everything stands now.
+        fleet: Arc<Fleet>,
+        /// Whose engine it is.
+        who: Role,
+    },
+    /// There is an engine that cannot be shown, or none could be started.
+    NoEngine(Rejection),
     /// The engine answered a command.
     Answered {
         /// What was wished, for the notice: `approved PAY-1`.

@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clipboard;
 use super::effect::Effect;
+use super::engines::{Engines, Joined};
 use super::guard::Guard;
 use super::input;
 use super::model::{Model, Notice};
@@ -42,11 +43,11 @@ const TYPING: Duration = Duration::from_millis(30);
 const GATHERED: usize = 1000;
 
 /// Shows the fleet until the person leaves. The terminal is as before when this returns; print [`Quit`] then.
-pub async fn run(link: Link, options: TuiOptions) -> io::Result<Quit> {
+pub async fn run(link: Link, options: TuiOptions, engines: Box<dyn Engines>) -> io::Result<Quit> {
     let get = |name: &str| std::env::var(name).ok();
     let mut signals = Signals::new()?;
     let guard = Guard::enter(get)?;
-    let mut screen = Screen::new(link, options)?;
+    let mut screen = Screen::new(link, options, engines)?;
     let outcome = screen.run(&mut signals).await;
     let farewell = screen.model.farewell();
     drop(screen);
@@ -76,6 +77,7 @@ enum Woken {
     Answer(Msg),
     Pane,
     Fleet(bool),
+    Engine(Result<Joined, Rejection>),
     Time,
 }
 
@@ -88,6 +90,9 @@ struct Screen {
     /// Whether there is a snapshot that was not taken in yet.
     fleet_changed: bool,
     answers: JoinSet<Msg>,
+    engines: Box<dyn Engines>,
+    /// The way to another engine, while there is none.
+    joins: JoinSet<Result<Joined, Rejection>>,
     events: EventStream,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     /// Whether what is on screen is out of date.
@@ -98,7 +103,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(link: Link, options: TuiOptions) -> io::Result<Self> {
+    fn new(link: Link, options: TuiOptions, engines: Box<dyn Engines>) -> io::Result<Self> {
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::new(stdout())))?;
         let size = terminal.size()?;
         let mut fleet = link.watch();
@@ -116,6 +121,8 @@ impl Screen {
             fleet,
             fleet_changed: false,
             answers: JoinSet::new(),
+            engines,
+            joins: JoinSet::new(),
             events: EventStream::new(),
             terminal,
             dirty: true,
@@ -145,7 +152,11 @@ impl Screen {
                     self.fleet_changed = true;
                     self.dirty = true;
                 }
-                Woken::Fleet(false) => self.update(Msg::EngineGone),
+                Woken::Fleet(false) => {
+                    self.update(Msg::EngineGone);
+                    self.joins.spawn(self.engines.find());
+                }
+                Woken::Engine(found) => self.join(found),
                 Woken::Time => self.dirty = true,
             }
         }
@@ -153,15 +164,34 @@ impl Screen {
 
     async fn wait(&mut self, signals: &mut Signals) -> Woken {
         let next = if self.dirty { Some(self.next_frame()) } else { self.next_change() };
-        let engine_gone = self.model.engine_gone;
+        let gone = self.model.gone.is_some();
         tokio::select! {
             biased;
             () = signals.any() => Woken::Signal,
             event = self.events.next() => Woken::Event(event),
             Some(Ok(msg)) = self.answers.join_next() => Woken::Answer(msg),
             () = self.notify.notified() => Woken::Pane,
-            changed = self.fleet.changed(), if !engine_gone => Woken::Fleet(changed.is_ok()),
+            changed = self.fleet.changed(), if !gone => Woken::Fleet(changed.is_ok()),
+            Some(Ok(found)) = self.joins.join_next() => Woken::Engine(found),
             () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => Woken::Time,
+        }
+    }
+
+    /// Goes on with the engine that was found, or says why there is none to go on with.
+    fn join(&mut self, found: Result<Joined, Rejection>) {
+        match found {
+            Ok(Joined { link, who }) => {
+                self.joins.abort_all();
+                self.fleet = link.watch();
+                self.fleet_changed = false;
+                self.link = link;
+                let fleet = Arc::clone(&self.fleet.borrow_and_update());
+                self.update(Msg::EngineBack { fleet, who });
+            }
+            Err(why) => {
+                self.update(Msg::NoEngine(why));
+                self.joins.spawn(self.engines.find());
+            }
         }
     }
 
@@ -240,6 +270,11 @@ impl Screen {
                 if let Err(error) = clipboard::copy(&text) {
                     self.model.notice = Some(Notice::error(format!("could not copy: {error}")));
                 }
+            }
+            Effect::StartEngine => {
+                // Nobody else looks for an engine meanwhile: they would find this one before it is called ours.
+                self.joins = JoinSet::new();
+                self.joins.spawn(self.engines.start());
             }
             Effect::Quit => self.quit = true,
         }

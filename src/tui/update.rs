@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::effect::Effect;
 use super::focus::Focus;
 use super::input::{KeyPress, Mouse, MouseKind};
-use super::model::{Model, Notice};
+use super::model::{Gone, Model, Notice, Role};
 use super::msg::Msg;
 use super::overlays;
 use crate::actions::{Action, Context};
@@ -36,7 +36,18 @@ impl Model {
                 Vec::new()
             }
             Msg::EngineGone => {
-                self.engine_gone = true;
+                self.gone = Some(Gone { since: now, starting: false, why: None });
+                Vec::new()
+            }
+            Msg::EngineBack { fleet, who } => {
+                self.on_engine_back(fleet, who);
+                Vec::new()
+            }
+            Msg::NoEngine(why) => {
+                if let Some(gone) = &mut self.gone {
+                    gone.starting = false;
+                    gone.why = Some(why.to_string());
+                }
                 Vec::new()
             }
             Msg::Answered { what, result } => {
@@ -66,6 +77,16 @@ impl Model {
         if stale && let Some(key) = self.overlays.last().and_then(overlays::Overlay::ticket) {
             self.notice = Some(Notice::info(format!("{} no longer waits for this", key.ticket)));
         }
+    }
+
+    fn on_engine_back(&mut self, fleet: Arc<Fleet>, who: Role) {
+        self.gone = None;
+        self.setup.who = who;
+        self.on_fleet(fleet);
+        self.notice = Some(Notice::info(match who {
+            Role::Owner => "the engine works in this screen now, and ends with it",
+            Role::Client => "an engine is at work again",
+        }));
     }
 
     fn refresh(&mut self) {

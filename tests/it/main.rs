@@ -15,6 +15,8 @@ mod house;
 #[cfg(test)]
 mod mistakes;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod practice;

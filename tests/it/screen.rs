@@ -101,6 +101,10 @@ fn a_killed_screen_loses_nothing_and_a_second_one_is_a_monitor() {
     monitor.see("wants to use");
     monitor.press("a");
     monitor.wait("the monitor's answer counts", |screen| !screen.contains("wants to use"));
+    unfilter(&mut monitor);
+    // The one whose agent stays until somebody talks to it.
+    select(&mut monitor, "LED-5");
+    monitor.see("WORKING");
     monitor.press("q");
     assert_eq!(monitor.ended(), 0);
     app.kill();

@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use crate::actions::{Action, Group, available};
+use crate::actions::{Action, Group};
 use crate::tui::format::{fit, width, wrap};
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
@@ -26,7 +26,7 @@ pub(super) fn lines(model: &Model, columns: usize) -> Vec<Line<'static>> {
         lines.push(Line::styled(group.title(), theme.style(Role::Muted)));
         for action in Action::ALL.iter().filter(|action| action.spec().group == group) {
             let keys = keys(*action);
-            let why = available(*action, &model.fleet, model.ticket().map(AsRef::as_ref)).err();
+            let why = model.available(*action, model.ticket().map(AsRef::as_ref)).err();
             let text = match &why {
                 Some(why) => format!("{} Not now: {why}.", action.spec().doc),
                 None => action.spec().doc.to_owned(),

@@ -1,6 +1,6 @@
 //! The palette: every action and every ticket by a few letters.
 
-use crate::actions::{Action, Context, available};
+use crate::actions::{Action, Context};
 use crate::domain::ids::TicketKey;
 use crate::tui::model::Model;
 use crate::tui::widgets::chooser::{Choice, Chooser};
@@ -19,7 +19,7 @@ pub(super) fn chooser(model: &Model) -> Chooser<PaletteChoice> {
     let offered = |action: &Action| action.spec().contexts.contains(&Context::Fleet) && *action != Action::Palette;
     let mut choices: Vec<Choice<PaletteChoice>> = Vec::new();
     for action in Action::ALL.iter().copied().filter(offered) {
-        let why = available(action, &model.fleet, ticket).err();
+        let why = model.available(action, ticket).err();
         let note = why.as_ref().map_or_else(|| action.spec().doc.to_owned(), |why| format!("not now: {why}"));
         let choice = Choice::new(PaletteChoice::Act(action), action.name(), &note);
         choices.push(choice.right(model.key(action)).off(why.is_some()));

@@ -21,7 +21,7 @@ pub(super) fn title(model: &Model, key: &TicketKey, id: Option<&RequestId>) -> (
     let Some(ticket) = model.fleet.ticket(key) else { return (name.to_string(), String::new()) };
     let dot = format!(" {} ", model.setup.symbols.dot);
     let Some(request) = id.and_then(|id| find(ticket, id)) else {
-        let since = placement(&model.fleet, ticket).moment.map(|moment| distance(moment, model.now));
+        let since = placement(&model.fleet, ticket).moment.map(|moment| distance(moment, model.seen_at()));
         let phase = ticket.progress.phase.as_ref().map(ToString::to_string).unwrap_or_default();
         return (format!("{name} waits for you: {phase}"), since.unwrap_or_default());
     };
@@ -33,7 +33,7 @@ pub(super) fn title(model: &Model, key: &TicketKey, id: Option<&RequestId>) -> (
         Status::Running { agent: Some(agent), .. } => agent.to_string(),
         _ => "agent".to_owned(),
     };
-    let ago = format!("{} ago", distance(request.asked_at, model.now));
+    let ago = format!("{} ago", distance(request.asked_at, model.seen_at()));
     (what, [who, ago, format!("id {}", request.id)].join(&dot))
 }
 

@@ -1,6 +1,7 @@
 //! What a person does and sees: keys in, effects and frames out.
 
 mod answers;
+mod gone;
 mod looks;
 mod moving;
 mod safety;

@@ -8,8 +8,8 @@ use crate::domain::fleet::Fleet;
 use crate::domain::ticket::Ticket;
 use crate::domain::zone::{Zone, placement};
 use crate::tui::focus::Focus;
-use crate::tui::format::{clean, cut, width};
-use crate::tui::model::Model;
+use crate::tui::format::{clean, cut, distance, width};
+use crate::tui::model::{Gone, Model};
 use crate::tui::overlays::Overlay;
 use crate::tui::theme::Role;
 
@@ -46,6 +46,9 @@ pub(in crate::tui) fn draw(model: &Model, area: Rect, buffer: &mut Buffer) {
     if model.overlays.is_empty() && model.focus == Focus::Filter {
         return draw_filter(model, area, buffer);
     }
+    if let Some(gone) = model.gone.as_ref().filter(|_| model.overlays.is_empty() && !model.attached()) {
+        return draw_gone(model, gone, area, buffer);
+    }
     let (left, right) = hints(model);
     let right_width: usize = right.iter().map(|hint| hint.width() + 2).sum();
     let fits = right_width + 2 < columns;
@@ -72,6 +75,27 @@ fn draw_filter(model: &Model, area: Rect, buffer: &mut Buffer) {
     let at = area.right().saturating_sub(u16::try_from(width(&keys) + 1).unwrap_or(0));
     if at > x + 2 {
         buffer.set_stringn(at, area.y, keys, columns, theme.style(Role::Muted));
+    }
+}
+
+/// Says that there is no engine, what that means, and what can be done about it.
+fn draw_gone(model: &Model, gone: &Gone, area: Rect, buffer: &mut Buffer) {
+    let ago = distance(gone.since, model.now);
+    let text = match (&gone.why, gone.starting) {
+        (_, true) => "starting an engine".to_owned(),
+        (Some(why), _) => clean(why),
+        (None, _) => format!("no engine for {ago}: this is how it stood; what ran goes on, nothing new starts"),
+    };
+    let keys = [Action::StartEngine, Action::Quit].map(|action| Hint::of(model, action));
+    let keys: Vec<Hint> = keys.into_iter().flatten().collect();
+    let wanted: usize = keys.iter().map(|hint| hint.width() + 2).sum();
+    let end = area.right().saturating_sub(u16::try_from(wanted).unwrap_or(u16::MAX)).max(area.x);
+    let room = usize::from(end.saturating_sub(area.x + 2));
+    let text = cut(&text, room, model.setup.symbols.ellipsis);
+    buffer.set_stringn(area.x + 1, area.y, text, room, model.setup.theme.style(Role::Bad));
+    let mut x = end;
+    for hint in &keys {
+        x = hint.draw(model, x, area, buffer) + 2;
     }
 }
 

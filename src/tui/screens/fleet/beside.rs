@@ -28,6 +28,9 @@ pub(super) fn draw_bar(model: &Model, area: Rect, buffer: &mut Buffer) {
     pen.put(ticket.brief.key.ticket.as_str(), theme.style(Role::Strong));
     if model.attached() {
         pen.right(&format!("  {} leaves ", model.key(Action::Leave)), theme.style(Role::Key));
+        if model.gone.is_some() {
+            pen.right("  no engine ", theme.style(Role::Bad));
+        }
         let needing = model.table.needing_you();
         if needing > 0 {
             pen.right(&format!("  {} ", count(needing, "needs you", "need you")), theme.style(Role::Badge));
@@ -47,7 +50,7 @@ fn bar_facts(model: &Model, ticket: &Ticket) -> Vec<String> {
     facts.extend(progress.phase.as_ref().map(ToString::to_string));
     facts.push(worker(&model.fleet, ticket));
     if let Status::Running { since, .. } | Status::Stopping { since, .. } = progress.status {
-        facts.push(distance(since, model.now));
+        facts.push(distance(since, model.seen_at()));
         facts.push(format!("attempt {}", progress.attempt));
     }
     facts.retain(|fact| !fact.is_empty());
@@ -89,7 +92,7 @@ fn ending(model: &Model, session: &SessionId) -> (String, Role) {
     let entry = ticket
         .and_then(|ticket| ticket.progress.history.iter().rev().find(|entry| entry.session.as_ref() == Some(session)));
     let Some(entry) = entry else { return ("ended".to_owned(), Role::Muted) };
-    let ago = distance(entry.ended_at, model.now);
+    let ago = distance(entry.ended_at, model.seen_at());
     let phase = &entry.phase;
     match &entry.outcome {
         Outcome::Success => (format!("{phase} ended well {ago} ago"), Role::Good),

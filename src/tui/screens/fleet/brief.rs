@@ -96,7 +96,8 @@ impl Page<'_> {
         let place = placement(&self.model.fleet, ticket);
         let theme = &self.model.setup.theme;
         let zone = Span::styled(place.zone.name().to_uppercase(), theme.zone(place.zone));
-        let when = place.moment.map(|moment| format!("  {}", distance(moment, self.model.now))).unwrap_or_default();
+        let when =
+            place.moment.map(|moment| format!("  {}", distance(moment, self.model.seen_at()))).unwrap_or_default();
         self.lines.push(Line::from(vec![zone, Span::styled(when, theme.style(Role::Muted))]));
         match &ticket.progress.status {
             _ if !ticket.progress.requests.is_empty() => {}
@@ -168,7 +169,7 @@ impl Page<'_> {
         let took = crate::tui::format::span(entry.ended_at.millis_since(entry.started_at));
         let who = entry.agent.as_ref().map(|agent| format!(" {agent}")).unwrap_or_default();
         let attempt = if entry.attempt > 1 { format!(" attempt {}", entry.attempt) } else { String::new() };
-        let ago = distance(entry.ended_at, self.model.now);
+        let ago = distance(entry.ended_at, self.model.seen_at());
         let head = format!("{sign} {}{attempt}{who}", entry.phase);
         let mut spans = vec![
             Span::styled(head, theme.style(role)),

@@ -133,7 +133,7 @@ fn draw_row(model: &Model, row: &Row, (selected, columns): (bool, &Columns), are
         }
     }
     if let Some(moment) = row.moment {
-        pen.right(&format!("{} ", distance(moment, model.now)), muted);
+        pen.right(&format!("{} ", distance(moment, model.seen_at())), muted);
     }
 }
 

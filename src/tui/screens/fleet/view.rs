@@ -23,6 +23,10 @@ pub(in crate::tui) fn draw(model: &Model, pane: Option<PaneView<'_>>, buffer: &m
     draw_top(model, areas.top, buffer);
     draw_rules(model, buffer);
     draw_table(model, areas.table, buffer);
+    if model.gone.is_some() {
+        // How it stood, not how it stands.
+        buffer.set_style(areas.table, model.setup.theme.style(Role::Muted));
+    }
     draw_bar(model, areas.bar, buffer);
     draw_pane(model, pane, areas.terminal, buffer)
 }
@@ -85,7 +89,7 @@ fn state(model: &Model) -> (&'static str, &'static str, Role) {
     let mut shown = plans.filter(|plan| model.setup.plan.as_ref().is_none_or(|only| plan.id == *only)).peekable();
     let all_paused = shown.peek().is_some() && shown.all(|plan| plan.paused);
     match model.setup.who {
-        _ if model.engine_gone => (symbols.failed, "engine stopped", Role::Bad),
+        _ if model.gone.is_some() => (symbols.failed, "no engine", Role::Bad),
         _ if all_paused => (symbols.paused, "paused", Role::Warn),
         Who::Owner => (symbols.running, "running", Role::Good),
         Who::Client => (symbols.running, "running elsewhere", Role::Good),
