@@ -158,9 +158,13 @@ impl Settings {
 
     fn apply_agents(&mut self, fields: &mut Fields<'_>, report: &mut Report) {
         for (key, node) in fields.entries("agents", report) {
-            let record = agents::parse(&key.value, node, report);
-            match AgentName::new(key.value) {
-                Ok(name) => drop(record.map(|record| self.agents.insert(name, record))),
+            match AgentName::new(key.value.clone()) {
+                Ok(name) => {
+                    let known = self.agents.get(&name).cloned().unwrap_or_default();
+                    if let Some(record) = agents::parse(&key.value, known, node, report) {
+                        self.agents.insert(name, record);
+                    }
+                }
                 Err(bad) => report.error(key.at, bad.to_string(), ""),
             }
         }

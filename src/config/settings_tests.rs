@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::yaml;
 
 fn places() -> Places {
     let env = |name: &str| (name == "HOME").then(|| "/home/u".to_owned());
@@ -42,7 +43,7 @@ fn the_file_that_init_writes_loads_without_a_word_and_so_does_every_line_of_it()
     let loaded = parse(&uncommented).unwrap_or_else(|problems| panic!("{uncommented}\n{}", shown(&problems)));
     assert_eq!(loaded.warnings, [], "{uncommented}");
     assert_eq!(loaded.value.leave_chord, "ctrl-\\");
-    assert_eq!(loaded.value.agents.len(), 3);
+    assert!(loaded.value.agents.keys().any(|name| name.as_str() == "mine"));
 }
 
 #[test]
@@ -93,9 +94,42 @@ fn wrong_types_and_ranges_are_errors_and_all_are_told_at_once() {
 }
 
 #[test]
-fn the_user_s_record_replaces_the_bundled_one() {
+fn the_user_s_record_replaces_the_bundled_one_or_changes_what_it_names() {
     let loaded = parse("agents: {claude: {command: my-claude, promptVia: argument}}\n").unwrap();
     let record = &loaded.value.agents[&loaded.value.default_agent];
-    assert_eq!((record.command.as_str(), record.args.len()), ("my-claude", 0));
-    assert_eq!(loaded.value.agents.len(), 2);
+    assert_eq!((record.command.as_str(), record.args.len(), &record.headless), ("my-claude", 0, &None));
+    let loaded = parse("agents: {claude: {model: opus, headless: {args: [-p]}}}\n").unwrap();
+    let record = &loaded.value.agents[&loaded.value.default_agent];
+    assert_eq!((record.command.as_str(), record.model.as_deref()), ("claude", Some("opus")));
+    let headless = record.headless.as_ref().unwrap();
+    assert_eq!(headless.args.as_deref(), Some(["-p".to_owned()].as_slice()));
+    assert!(!headless.stream.rules.is_empty(), "the rest of the bundled record stays");
+}
+
+#[test]
+fn every_bundled_record_is_read_without_a_word() {
+    let home = Path::new("/bin/aotui");
+    let known = agents::bundled(home);
+    let names: Vec<&str> = known.keys().map(AgentName::as_str).collect();
+    assert_eq!(names, ["aider", "claude", "codex", "gemini", "opencode", "pi", "practice"]);
+    for (name, text) in agents::files() {
+        let node = yaml::parse(name, text).unwrap();
+        let mut report = Report::new(name);
+        agents::parse(name, AgentRecord::default(), &node, &mut report).unwrap();
+        assert_eq!((report.errors, report.warnings), (Vec::new(), Vec::new()), "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_stream_rule_is_an_error_where_it_stands() {
+    let text = "agents:\n  a:\n    command: x\n    headless:\n      protocol: line\n      stream:\n        - {when: {type: a}, iss: message}\n        - {when: {type: [[]]}, is: mesage}\n";
+    let shown = shown(&parse(text).unwrap_err());
+    for expected in [
+        "config.yaml:5:17: `protocol` cannot be `line` (did you mean `lines`?)",
+        "unknown key `iss` in a stream rule (did you mean `is`?)",
+        "a stream rule names no signal",
+        "`is` cannot be `mesage` (did you mean `message`?)",
+    ] {
+        assert!(shown.contains(expected), "missing {expected:?} in\n{shown}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
 
 pub mod agent_report;
+pub mod agent_run;
 pub mod command;
 pub mod decision;
 pub mod effect;
@@ -13,5 +14,6 @@ pub mod problem;
 pub mod session;
 pub mod ticket;
 pub mod time;
+pub mod usage;
 pub mod workflow;
 pub mod zone;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_run::{AgentEnd, Conversation, Spent};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request};
@@ -102,6 +103,15 @@ pub struct Progress {
     /// Answers given to the running session; delivered again after a restart, forgotten when it ends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answered: Vec<(RequestId, Answer)>,
+    /// Conversations of its agents, the newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conversations: Vec<Conversation>,
+    /// What its agents used up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
+    /// How the agent of the current session ended, until the session has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_end: Option<AgentEnd>,
     /// Every finished attempt, oldest first.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
@@ -240,6 +250,26 @@ pub enum FailureClass {
     Stopped,
     /// It went round a loop as often as it may.
     LoopBound,
+    /// The agent's credential is missing, wrong or expired.
+    Auth,
+    /// The agent's account cannot pay.
+    Billing,
+    /// The agent's provider asks for a pause of seconds or minutes.
+    RateLimit,
+    /// The agent's account used up what it may until a reset.
+    UsageLimit,
+    /// The agent's provider is overloaded or in error.
+    Overloaded,
+    /// The agent's conversation no longer fits its model.
+    ContextOverflow,
+    /// The agent's connection broke.
+    Network,
+    /// The agent took as many turns as it may, or went in circles.
+    MaxTurns,
+    /// The agent could not go on without a tool it was denied.
+    Denied,
+    /// The agent failed in a way that is not known.
+    Unknown,
 }
 
 /// A checkout a ticket works in.

@@ -1,15 +1,19 @@
 //! Agent records: how each agent program is started, as data. Never starts one.
 
+mod headless;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::fields::{Fields, Report, meant, scalar};
+use super::fields::{At, Fields, Report, meant, scalar};
 use super::template;
-use super::yaml::Node;
+use super::yaml::{self, Node};
 use crate::domain::ids::AgentName;
 
+pub use headless::{Headless, Protocol};
+
 /// Variables an agent record may use besides those of every template.
-pub const RECORD_VARIABLES: [&str; 4] = ["prompt", "promptFile", "model", "maxTurns"];
+pub const RECORD_VARIABLES: [&str; 5] = ["prompt", "promptFile", "model", "maxTurns", "conversation"];
 
 /// How the prompt reaches the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -44,36 +48,47 @@ pub struct AgentRecord {
     pub allowed_tools: Vec<String>,
     /// The option that limits its turns; `None` means it has none.
     pub max_turns_arg: Option<String>,
+    /// How it is installed, a command for a person; `None` where nobody said.
+    pub install: Option<String>,
+    /// Arguments with which it prints its version and leaves; empty means it has none.
+    pub version_args: Vec<String>,
+    /// Patterns of files it leaves in its worktree that git shall not see.
+    pub excludes: Vec<String>,
+    /// How it works without a terminal of its own; `None` means it always has one.
+    pub headless: Option<Headless>,
+}
+
+/// The records of this program besides the practice agent, as files.
+const BUNDLED: [(&str, &str); 6] = [
+    ("aider", include_str!("../../../assets/agents/aider.yaml")),
+    (DEFAULT, include_str!("../../../assets/agents/claude.yaml")),
+    ("codex", include_str!("../../../assets/agents/codex.yaml")),
+    ("gemini", include_str!("../../../assets/agents/gemini.yaml")),
+    ("opencode", include_str!("../../../assets/agents/opencode.yaml")),
+    ("pi", include_str!("../../../assets/agents/pi.yaml")),
+];
+
+/// Returns the bundled records as files: name and text.
+#[cfg(test)]
+pub(crate) fn files() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUNDLED.into_iter()
 }
 
 /// Returns the records every installation has; `exe` is this program, which is also the practice agent.
 pub fn bundled(exe: &Path) -> BTreeMap<AgentName, AgentRecord> {
     let practice = AgentRecord {
         command: exe.to_string_lossy().into_owned(),
-        args: owned(&["practice-agent", "{{ promptFile }}"]),
+        args: ["practice-agent", "{{ promptFile }}"].map(str::to_owned).into(),
         prompt_via: PromptVia::File,
         env: [("AOTUI_PRACTICE_SPEED".to_owned(), "${AOTUI_PRACTICE_SPEED}".to_owned())].into(),
         ..AgentRecord::default()
     };
-    // The prompt goes by stdin: arguments are visible to every user of the machine, and limited in size.
-    let claude = AgentRecord {
-        command: "claude".to_owned(),
-        args: owned(&["-p", "--output-format", "text", "--permission-mode", "acceptEdits"]),
-        prompt_via: PromptVia::Stdin,
-        model_arg: Some("--model".to_owned()),
-        allowed_tools_arg: Some("--allowedTools".to_owned()),
-        allowed_tools: owned(&[
-            "Bash(git add:*)",
-            "Bash(git commit:*)",
-            "Bash(git status:*)",
-            "Bash(git diff:*)",
-            "Bash(git log:*)",
-            "Bash(aotui report:*)",
-        ]),
-        max_turns_arg: Some("--max-turns".to_owned()),
-        ..AgentRecord::default()
-    };
-    [(constant("practice"), practice), (constant(DEFAULT), claude)].into()
+    let files = BUNDLED.into_iter().filter_map(|(name, text)| {
+        let mut report = Report::new(name);
+        let node = yaml::parse(name, text).ok()?;
+        Some((constant(name), parse(name, AgentRecord::default(), &node, &mut report)?))
+    });
+    files.chain([(constant("practice"), practice)]).collect()
 }
 
 /// Name of the agent that works where nobody names one.
@@ -89,33 +104,42 @@ fn constant(name: &'static str) -> AgentName {
     AgentName::new(name).expect("a valid agent name")
 }
 
-fn owned(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
-}
-
-/// Reads one record of the settings file; reports its defects.
-pub(crate) fn parse(name: &str, node: &Node, report: &mut Report) -> Option<AgentRecord> {
+/// Reads one record; reports defects. One that names no program is laid over `record`, whose values stay where it says
+/// nothing; one that does stands alone.
+pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &mut Report) -> Option<AgentRecord> {
     let mut fields = Fields::of(node, format!("agent `{name}`"), report)?;
-    let command = fields.text("command", report);
+    if let Some(command) = fields.text("command", report) {
+        record = AgentRecord { command: command.value, ..AgentRecord::default() };
+    }
     let args = fields.texts("args", report);
     let seed_args = fields.texts("defaultArgs", report);
     if args.is_some() && seed_args.is_some() {
         report.error(fields.at, format!("agent `{name}` has both `args` and `defaultArgs`"), "keep one of them");
     }
-    let args = args.or(seed_args).unwrap_or_default();
-    let mut record = AgentRecord {
-        args: args.iter().map(|arg| arg.value.clone()).collect(),
-        prompt_via: prompt_via(&mut fields, report),
-        model: fields.text("model", report).map(|text| text.value),
-        model_arg: fields.text("modelArg", report).map(|text| text.value),
-        allowed_tools_arg: fields.text("allowedToolsArg", report).map(|text| text.value),
-        allowed_tools: plain(fields.texts("allowedTools", report)),
-        max_turns_arg: fields.text("maxTurnsArg", report).map(|text| text.value),
-        ..AgentRecord::default()
-    };
-    for arg in &args {
-        check_template(&arg.value, arg.at, report);
+    if let Some(args) = templates(args.or(seed_args), report) {
+        record.args = args;
     }
+    if let Some(via) = prompt_via(&mut fields, report) {
+        record.prompt_via = via;
+    }
+    let mut set = |key, to: &mut Option<String>| {
+        if let Some(text) = fields.text(key, report) {
+            *to = Some(text.value);
+        }
+    };
+    set("model", &mut record.model);
+    set("modelArg", &mut record.model_arg);
+    set("allowedToolsArg", &mut record.allowed_tools_arg);
+    set("maxTurnsArg", &mut record.max_turns_arg);
+    set("install", &mut record.install);
+    let mut set = |key, to: &mut Vec<String>| {
+        if let Some(texts) = fields.texts(key, report) {
+            *to = plain(texts);
+        }
+    };
+    set("allowedTools", &mut record.allowed_tools);
+    set("versionArgs", &mut record.version_args);
+    set("excludes", &mut record.excludes);
     for (key, value) in fields.entries("env", report) {
         let Some(text) = scalar(value) else {
             report.error(value.at, format!("variable `{}` should be a text, not {}", key.value, value.kind()), "");
@@ -127,14 +151,25 @@ pub(crate) fn parse(name: &str, node: &Node, report: &mut Report) -> Option<Agen
         check_template(&with_environment(&text.value), text.at, report);
         record.env.insert(key.value, text.value);
     }
+    if let Some(node) = fields.get("headless") {
+        record.headless = headless::parse(name, record.headless.take().unwrap_or_default(), node, report);
+    }
     for (key, hint) in fields.unknown() {
         report.warn(key.at, format!("unknown key `{}` in {} is ignored", key.value, fields.what), hint);
     }
-    match command.filter(|command| !command.value.trim().is_empty()) {
-        Some(command) => record.command = command.value,
-        None => report.error(fields.at, format!("agent `{name}` has no `command`"), "name the program to run"),
+    if record.command.trim().is_empty() {
+        report.error(fields.at, format!("agent `{name}` has no `command`"), "name the program to run");
     }
     Some(record)
+}
+
+/// Returns the values of a list of templates, each checked.
+fn templates(texts: Option<Vec<At<String>>>, report: &mut Report) -> Option<Vec<String>> {
+    let texts = texts?;
+    for text in &texts {
+        check_template(&text.value, text.at, report);
+    }
+    Some(plain(texts))
 }
 
 const VARIABLE_RULE: &str = "use letters, digits and `_`, do not start with a digit or with AOTUI_";
@@ -145,20 +180,20 @@ fn is_variable(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn plain(texts: Option<Vec<super::fields::At<String>>>) -> Vec<String> {
-    texts.unwrap_or_default().into_iter().map(|text| text.value).collect()
+fn plain(texts: Vec<At<String>>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
 }
 
-fn prompt_via(fields: &mut Fields<'_>, report: &mut Report) -> PromptVia {
-    let Some(text) = fields.text("promptVia", report) else { return PromptVia::default() };
+fn prompt_via(fields: &mut Fields<'_>, report: &mut Report) -> Option<PromptVia> {
+    let text = fields.text("promptVia", report)?;
     match text.value.as_str() {
-        "argument" => PromptVia::Argument,
-        "stdin" => PromptVia::Stdin,
-        "file" => PromptVia::File,
+        "argument" => Some(PromptVia::Argument),
+        "stdin" => Some(PromptVia::Stdin),
+        "file" => Some(PromptVia::File),
         other => {
             let hint = meant(other, ["argument", "stdin", "file"]);
             report.error(text.at, format!("`promptVia` cannot be `{other}`"), hint);
-            PromptVia::default()
+            None
         }
     }
 }

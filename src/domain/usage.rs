@@ -1,0 +1,86 @@
+//! What work with a model used up.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What a conversation with a model used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Tokens sent, without those read from or written to a cache.
+    pub input: u64,
+    /// Tokens received.
+    pub output: u64,
+    /// Tokens sent that a cache had.
+    pub cache_read: u64,
+    /// Tokens sent that were written to a cache.
+    pub cache_write: u64,
+    /// Price in millionths of a dollar; `None` where the program names none.
+    pub cost_micros: Option<u64>,
+}
+
+impl Usage {
+    /// Returns all tokens together.
+    pub fn tokens(&self) -> u64 {
+        [self.output, self.cache_read, self.cache_write].into_iter().fold(self.input, u64::saturating_add)
+    }
+
+    /// Returns both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.merged(other, u64::saturating_add)
+    }
+
+    /// Returns what is left without `other`.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        let mut left = self.merged(Self { cost_micros: None, ..other }, u64::saturating_sub);
+        left.cost_micros = self.cost_micros.map(|cost| cost.saturating_sub(other.cost_micros.unwrap_or(0)));
+        left
+    }
+
+    fn merged(self, other: Self, with: fn(u64, u64) -> u64) -> Self {
+        Self {
+            input: with(self.input, other.input),
+            output: with(self.output, other.output),
+            cache_read: with(self.cache_read, other.cache_read),
+            cache_write: with(self.cache_write, other.cache_write),
+            cost_micros: match (self.cost_micros, other.cost_micros) {
+                (Some(a), Some(b)) => Some(with(a, b)),
+                (one, other) => one.or(other),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Usage {
+    /// Writes it as a person reads it: `4.1k tokens, $0.02`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tokens = self.tokens();
+        match tokens {
+            0..1_000 => write!(f, "{tokens} tokens")?,
+            1_000..1_000_000 => write!(f, "{}.{}k tokens", tokens / 1_000, tokens % 1_000 / 100)?,
+            _ => write!(f, "{}.{:02}M tokens", tokens / 1_000_000, tokens % 1_000_000 / 10_000)?,
+        }
+        match self.cost_micros {
+            None | Some(0) => Ok(()),
+            Some(1..10_000) => write!(f, ", less than $0.01"),
+            Some(micros) => write!(f, ", ${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_short() {
+        let usage = |input, cost_micros| Usage { input, cost_micros, ..Usage::default() }.to_string();
+        assert_eq!(usage(950, None), "950 tokens");
+        assert_eq!(usage(4_080, Some(16_470)), "4.0k tokens, $0.01");
+        assert_eq!(usage(1_420_000, Some(6_100_000)), "1.42M tokens, $6.10");
+        assert_eq!(usage(10, Some(9)), "10 tokens, less than $0.01");
+    }
+}
