@@ -30,6 +30,8 @@
 //! | [`faults`] | durable steps by name, which tests make fail; nothing in release builds |
 //! | [`runtime_dir`] | the private directory sockets are in |
 //! | [`report`] | what agents tell aotui, as files |
+//! | [`agent`] | what agent programs say: event streams, errors, usage; pure |
+//! | [`driver`] | drives an agent that has no screen of its own, inside its session |
 //! | [`terminal`] | the viewing side of a session: screen, keys, panes |
 //! | [`config`] | places, settings, workflow files, prompts, consent |
 //! | [`adapters`] | the slots implemented: git worktrees, holders, launches |
@@ -52,12 +54,14 @@
 
 pub mod actions;
 pub mod adapters;
+pub mod agent;
 pub mod app;
 pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod domain;
+pub mod driver;
 pub mod engine;
 pub mod faults;
 pub mod holder;

@@ -7,6 +7,7 @@ fn main() -> color_eyre::Result<ExitCode> {
     let args: Vec<_> = std::env::args_os().collect();
     match args.get(1..).unwrap_or_default() {
         [verb, dir] if verb == "hold" => aotui::holder::hold(Path::new(dir)).map(|()| ExitCode::SUCCESS),
+        [verb, order] if verb == "drive" => Ok(ExitCode::from(aotui::driver::drive(Path::new(order))?)),
         [verb, prompt] if verb == "practice-agent" => Ok(ExitCode::from(aotui::practice::run(Path::new(prompt))?)),
         _ => {
             color_eyre::install()?;

@@ -134,6 +134,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Paused => (None, "held".to_owned()),
         TicketEvent::Resumed => (None, "released".to_owned()),
         TicketEvent::StopRequested { .. } => (None, format!("{phase} is being stopped")),
+        TicketEvent::AgentEnded { end } if end.usage.tokens() > 0 => (None, format!("{phase} used {}", end.usage)),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
         TicketEvent::Started
         | TicketEvent::PhaseEntered { .. }
@@ -143,6 +144,8 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::ApprovalAsked { .. }
         | TicketEvent::FeedbackLeft { .. }
         | TicketEvent::Withdrawn { .. }
+        | TicketEvent::ConversationNamed { .. }
+        | TicketEvent::AgentEnded { .. }
         | TicketEvent::WorkspaceRemoved { .. } => return None,
     };
     Some(said)

@@ -36,6 +36,11 @@ pub enum AgentReport {
         /// What it asks.
         ask: Ask,
     },
+    /// Its conversation has a name.
+    Conversation {
+        /// The name, by which it can be taken up.
+        id: String,
+    },
     /// It no longer waits: it was answered in its terminal, or gave up.
     Withdraw {
         /// The request.
@@ -50,6 +55,7 @@ impl AgentReport {
         match self {
             Self::Progress { text } => Self::Progress { text: plain_line(&text, MAX_PROGRESS) },
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },
+            Self::Conversation { id } => Self::Conversation { id: plain_line(&id, MAX_LABEL) },
             Self::Withdraw { request } => Self::Withdraw { request },
         }
     }

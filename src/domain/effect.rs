@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::agent_report::AgentReport;
+use super::agent_run::AgentEnd;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
 use super::plan::Plan;
 use super::session::Answer;
@@ -106,6 +107,13 @@ pub enum Report {
         session: SessionId,
         /// What it said.
         report: AgentReport,
+    },
+    /// The agent of a session ended; comes before the end of the session.
+    AgentEnded {
+        /// The session.
+        session: SessionId,
+        /// How.
+        end: Box<AgentEnd>,
     },
     /// A workspace was removed.
     WorkspaceGone {

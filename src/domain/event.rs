@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_run::AgentEnd;
 use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
 use super::plan::Plan;
 use super::session::{Answer, Outcome, Request};
@@ -171,6 +172,16 @@ pub enum TicketEvent {
     Withdrawn {
         /// The request.
         request: RequestId,
+    },
+    /// Its agent's conversation has a name.
+    ConversationNamed {
+        /// The name.
+        id: String,
+    },
+    /// Its agent's program ended; its session is about to.
+    AgentEnded {
+        /// How.
+        end: Box<AgentEnd>,
     },
     /// Its workspace was removed.
     WorkspaceRemoved {

@@ -78,7 +78,7 @@ impl Executor {
             let carried_out = async {
                 // Only a death or a panic says anything here: what can fail has points of its own.
                 let _no_step = faults::point("effect.begin");
-                let report = carry_out(slots, stops, effect).await;
+                let report = carry_out(slots, stops, &reports, effect).await;
                 let _no_step = faults::point("effect.done");
                 report
             };
@@ -122,7 +122,7 @@ fn panic_report(effect: &Effect) -> Option<Report> {
     }
 }
 
-async fn carry_out(slots: Slots, stops: Stops, effect: Effect) -> Option<Report> {
+async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, effect: Effect) -> Option<Report> {
     match effect {
         Effect::Prepare { plan, ticket } => {
             let key = ticket.brief.key.clone();
@@ -133,6 +133,10 @@ async fn carry_out(slots: Slots, stops: Stops, effect: Effect) -> Option<Report>
             let session = order.session.clone();
             let end = run_session(&slots, &stops, *order, reattach).await;
             stops.sessions().remove(&session);
+            if let (SessionEnd::Exited { .. }, Some(end)) = (&end, slots.runtime.agent_end(session.clone()).await) {
+                let report = Report::AgentEnded { session: session.clone(), end: Box::new(end) };
+                let _engine_gone = reports.send(report.into()).await;
+            }
             Some(Report::SessionEnded { session, end })
         }
         Effect::StopSession { session } => {

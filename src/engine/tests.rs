@@ -9,6 +9,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::executor::Executor;
 use super::{Arrival, Slots};
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
 use crate::domain::plan::Plan;
@@ -134,6 +135,10 @@ impl Runtime for World {
 
     fn answer(&self, _: SessionId, _: RequestId, _: Answer) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn agent_end(&self, _: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
+        Box::pin(async { None })
     }
 
     fn stdout(&self, _: SessionId, _: usize) -> SlotFuture<'_, Result<String, SlotError>> {

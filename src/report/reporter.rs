@@ -41,6 +41,11 @@ impl Reporter {
         self.send(AgentReport::Progress { text: text.into() })
     }
 
+    /// Says what the agent's conversation is called, by which it can be taken up.
+    pub fn conversation(&self, id: &str) -> Result<(), ReportError> {
+        self.send(AgentReport::Conversation { id: id.into() })
+    }
+
     /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.
     pub fn permission(&self, tool: &str, detail: &str, reason: Option<&str>) -> Result<Answer, ReportError> {
         let reason = reason.map(str::to_owned);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{SlotError, SlotFuture};
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::Answer;
 use crate::domain::time::Timestamp;
@@ -81,6 +82,9 @@ pub trait Runtime: Send + Sync {
 
     /// Gives the agent in the session a person's answer. May be repeated; the first answer to a request stands.
     fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Returns how the session's agent ended, where its driver left word of it.
+    fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;
 
     /// Returns what the process wrote to a separate stdout, at most `cap` bytes of it (the first ones), as text.
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>>;

@@ -1,6 +1,8 @@
 //! Tests that drive the built binary. `#[cfg(test)]` on each module lets them unwrap under the house's lints.
 
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod demo;
@@ -20,6 +22,8 @@ mod monitor;
 mod picture;
 #[cfg(test)]
 mod practice;
+#[cfg(test)]
+mod recordings;
 #[cfg(test)]
 mod runs;
 #[cfg(test)]

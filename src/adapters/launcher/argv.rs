@@ -6,8 +6,9 @@ use std::path::Path;
 use minijinja::Value;
 
 use super::{Bench, failed, misconfigured, repo};
-use crate::config::agents::{AgentRecord, ENVIRONMENT, PromptVia};
+use crate::config::agents::{AgentRecord, ENVIRONMENT, Headless, PromptVia};
 use crate::config::template;
+use crate::domain::agent_run::Conversation;
 use crate::domain::workflow::{PhaseKind, Run};
 use crate::slots::SlotError;
 use crate::slots::launcher::WorkOrder;
@@ -62,7 +63,7 @@ pub(super) fn interpreter() -> &'static str {
     if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }
 
-fn text(path: &Path) -> Result<String, SlotError> {
+pub(super) fn text(path: &Path) -> Result<String, SlotError> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| misconfigured(format!("the path {} is not UTF-8 text", path.display())))
 }
@@ -76,6 +77,8 @@ pub(super) struct Values<'a> {
     model: Option<String>,
     tools: Vec<String>,
     max_turns: Option<u32>,
+    conversation: String,
+    resumed: Option<Conversation>,
 }
 
 impl<'a> Values<'a> {
@@ -101,16 +104,38 @@ impl<'a> Values<'a> {
             PromptVia::Argument if prompt.starts_with('-') => format!(" {prompt}"),
             PromptVia::Argument | PromptVia::Stdin | PromptVia::File => prompt,
         };
+        let resumed = order.ticket.progress.conversation_to_resume(&order.phase.id, order.agent.as_ref()).cloned();
+        let conversation = resumed.as_ref().map_or_else(fresh_conversation, |conversation| conversation.id.clone());
         let environment: BTreeMap<String, String> = user_env.clone();
         let mut variables = template::variables(order);
         variables.extend([
             ("prompt".to_owned(), Value::from(&prompt)),
             ("promptFile".to_owned(), Value::from(&file)),
+            ("conversation".to_owned(), Value::from(&conversation)),
             ("model".to_owned(), Value::from(model.clone().unwrap_or_default())),
             ("maxTurns".to_owned(), max_turns.map_or_else(|| Value::from(""), Value::from)),
             (ENVIRONMENT.to_owned(), Value::from(environment)),
         ]);
-        Self { record, variables: Value::from(variables), prompt, file, model, tools, max_turns }
+        Self { record, variables: Value::from(variables), prompt, file, model, tools, max_turns, conversation, resumed }
+    }
+
+    pub(super) fn record(&self) -> &AgentRecord {
+        self.record
+    }
+
+    /// Returns the path of the file the prompt is in.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Returns the name of the conversation: of the one that goes on, else one that no other has.
+    pub(super) fn conversation(&self) -> &str {
+        &self.conversation
+    }
+
+    /// Returns the conversation that goes on, if one does.
+    pub(super) fn resumed(&self) -> Option<&Conversation> {
+        self.resumed.as_ref()
     }
 
     /// Renders one template of the record.
@@ -120,8 +145,51 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Returns what starts an agent.
+/// Returns a name for a conversation that no other has, in the form of a UUID of version 8 (RFC 9562).
+fn fresh_conversation() -> String {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut mix = blake3::Hasher::new();
+    mix.update(&nanos.to_le_bytes()).update(&std::process::id().to_le_bytes());
+    mix.update(format!("{:?}", std::thread::current().id()).as_bytes());
+    let hex = mix.finalize().to_hex();
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    format!("{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
+}
+
+/// Returns whether the agent is told what its conversation is called.
+pub(super) fn names_conversation(headless: &Headless) -> bool {
+    headless.args.iter().flatten().any(|arg| arg.contains("conversation"))
+}
+
+/// Returns what a driver starts: the agent without a terminal of its own.
+pub(super) fn of_headless(values: &Values<'_>, headless: &Headless) -> Result<Vec<String>, SlotError> {
+    let resumed = values.resumed.as_ref().and(headless.resume_args.as_ref());
+    let args = resumed.or(headless.args.as_ref()).unwrap_or(&values.record.args);
+    let mut argv = arguments(values, args)?;
+    if values.record.prompt_via == PromptVia::Argument && !args.iter().any(|arg| arg.contains("prompt")) {
+        argv.push(values.prompt.clone());
+    }
+    Ok(argv)
+}
+
+/// Returns what starts an agent in a terminal of its own.
 pub(super) fn of_agent(values: &Values<'_>) -> Result<Vec<String>, SlotError> {
+    let record = values.record;
+    let mut argv = arguments(values, &record.args)?;
+    let mentioned = record.args.iter().any(|arg| arg.contains("prompt"));
+    match record.prompt_via {
+        PromptVia::Argument if !mentioned => argv.push(values.prompt.clone()),
+        PromptVia::Argument | PromptVia::File => {}
+        PromptVia::Stdin => {
+            // The text is fixed; the file and the program are its arguments.
+            let start = ["/bin/sh", "-c", "exec \"$@\" <\"$0\"", values.file.as_str()];
+            argv.splice(0..0, start.map(str::to_owned));
+        }
+    }
+    Ok(argv)
+}
+
+fn arguments(values: &Values<'_>, args: &[String]) -> Result<Vec<String>, SlotError> {
     let record = values.record;
     let mut argv = vec![values.render(&record.command)?];
     // Options go before the record's own arguments, so that none of them can be taken for the prompt.
@@ -134,18 +202,8 @@ pub(super) fn of_agent(values: &Values<'_>) -> Result<Vec<String>, SlotError> {
     if let (Some(option), Some(most)) = (&record.max_turns_arg, values.max_turns) {
         argv.extend([option.clone(), most.to_string()]);
     }
-    for arg in &record.args {
+    for arg in args {
         argv.push(values.render(arg)?);
-    }
-    let mentioned = record.args.iter().any(|arg| arg.contains("prompt"));
-    match record.prompt_via {
-        PromptVia::Argument if !mentioned => argv.push(values.prompt.clone()),
-        PromptVia::Argument | PromptVia::File => {}
-        PromptVia::Stdin => {
-            // The text is fixed; the file and the program are its arguments.
-            let start = ["/bin/sh", "-c", "exec \"$@\" <\"$0\"", values.file.as_str()];
-            argv.splice(0..0, start.map(str::to_owned));
-        }
     }
     Ok(argv)
 }

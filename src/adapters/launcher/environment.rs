@@ -55,7 +55,10 @@ const EVERYONE_STARTS: [&str; 2] = ["LC_", "XDG_"];
 const SOCKETS: &str = "XDG_RUNTIME_DIR";
 
 /// Starts of names of variables agents get besides.
-const AGENT_STARTS: [&str; 10] = [
+const AGENT_STARTS: [&str; 13] = [
+    "AIDER_",
+    "OPENCODE_",
+    "PI_",
     "ANTHROPIC_",
     "CLAUDE_CONFIG_DIR",
     "CLAUDE_CODE_OAUTH_TOKEN",

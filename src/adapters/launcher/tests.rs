@@ -6,6 +6,8 @@ use super::*;
 use crate::config::paths::Places;
 use crate::domain::ids::{AgentName, PhaseId, SessionId, TicketKey};
 use crate::domain::ticket::Checkout;
+use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 use crate::domain::workflow::{Approval, Asks, Phase, Retry, Run};
 
 /// What a hostile ticket may say.
@@ -254,11 +256,44 @@ async fn agent_records_say_how_an_agent_is_started() {
     *model = Some("big".to_owned());
     assert_eq!(compose(&world, order).await.argv[1..5], ["-m", "big", "--tools", "c"]);
     let claude = compose(&world, world.agent("claude", "x")).await;
-    let argv = claude.argv.join(" ");
-    assert!(argv.starts_with("/bin/sh -c exec \"$@\" <\"$0\" "), "{argv}");
-    assert!(argv.contains("claude --allowedTools Bash(git add:*),"), "{argv}");
-    assert!(argv.ends_with("--max-turns 9 -p --output-format text --permission-mode acceptEdits"), "{argv}");
-    assert!(!argv.contains("dangerously"), "{argv}");
+    assert_eq!(claude.argv[..2], ["/bin/aotui", "drive"]);
+    let order: DriveOrder = serde_json::from_str(&fs::read_to_string(&claude.argv[2]).unwrap()).unwrap();
+    let argv = order.argv.join(" ");
+    assert!(argv.starts_with("claude --allowedTools Bash(git add:*),"), "{argv}");
+    assert!(argv.contains("--max-turns 9 -p --input-format stream-json"), "{argv}");
+    assert!(argv.ends_with(&format!("--session-id {}", order.conversation.unwrap())), "{argv}");
+    assert!(!argv.contains("dangerously") && !argv.contains("bypass"), "{argv}");
+}
+
+#[tokio::test]
+async fn an_agent_whose_attempt_was_cut_off_goes_on_with_its_conversation() {
+    let world = World::new("");
+    let mut order = world.agent("claude", "x");
+    let progress = &mut Arc::make_mut(&mut order.ticket).progress;
+    progress.phase = Some(order.phase.id.clone());
+    progress.visits.insert(order.phase.id.clone(), 1);
+    let conversation = serde_json::json!([{"phase": order.phase.id, "agent": "claude", "id": "c-1", "usage": Usage { input: 7, ..Usage::default() }}]);
+    progress.conversations = serde_json::from_value(conversation).unwrap();
+    let ended = |outcome: serde_json::Value| {
+        serde_json::from_value(
+            serde_json::json!([{"phase": order.phase.id, "visit": 1, "attempt": 1, "outcome": outcome,
+            "startedAt": Timestamp(0), "endedAt": Timestamp(1)}]),
+        )
+        .unwrap()
+    };
+    let mut tried = Vec::new();
+    for outcome in [
+        serde_json::json!({"outcome": "interrupted"}),
+        serde_json::json!({"outcome": "failed", "failure": {"class": "network", "message": "m"}}),
+        serde_json::json!({"outcome": "failed", "failure": {"class": "contextOverflow", "message": "m"}}),
+    ] {
+        let mut order = order.clone();
+        Arc::make_mut(&mut order.ticket).progress.history = ended(outcome);
+        let launch = compose(&world, order).await;
+        let drive: DriveOrder = serde_json::from_str(&fs::read_to_string(&launch.argv[2]).unwrap()).unwrap();
+        tried.push((drive.argv.join(" ").contains("--resume c-1"), drive.before.input));
+    }
+    assert_eq!(tried, [(true, 7), (true, 7), (false, 0)]);
 }
 
 #[tokio::test]
@@ -293,7 +328,7 @@ async fn what_cannot_be_composed_says_what_to_change() {
     let launcher = world.launcher();
     let error = launcher.compose(world.agent("cluade", "x")).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Misconfigured);
-    assert!(error.message.contains("no agent `cluade`; the settings have claude, practice"), "{error}");
+    assert!(error.message.contains("no agent `cluade`; the settings have aider, claude, codex"), "{error}");
     let error = launcher.compose(world.agent("claude", "a\n{{ context.pr }}")).await.unwrap_err();
     assert!(error.message.contains("prompt of phase work:2:1: `context.pr` has no value here"), "{error}");
     let included = world.dir.path().join("repo/.aotui/prompts/p.md");

@@ -18,8 +18,10 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::Answer;
+use crate::driver;
 use crate::faults;
 use crate::holder::READY;
 use crate::holder::client::{Client, Hint};
@@ -264,6 +266,11 @@ impl Runtime for HolderRuntime {
                 )
             })
         })
+    }
+
+    fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { blocking(move || driver::read_outcome(dir.path())).await.ok().flatten() })
     }
 
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Fleet;
 use crate::domain::event::{Event, Recorded, TicketEvent};
-use crate::domain::ids::TicketKey;
+use crate::domain::ids::{AgentName, TicketKey};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{Brief, HistoryEntry, Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
@@ -117,6 +117,8 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.answered.push((request.clone(), answer.clone()));
         }
         TicketEvent::Withdrawn { request } => progress.requests.retain(|known| known.id != *request),
+        TicketEvent::ConversationNamed { id } => progress.note_conversation(agent_of(progress), id),
+        TicketEvent::AgentEnded { end } => progress.note_agent_end(agent_of(progress), end),
         TicketEvent::WorkspaceRemoved { .. } => {
             if let Some(checkout) = &mut progress.workspace {
                 checkout.removed = true;
@@ -168,9 +170,18 @@ fn end_attempt(
         progress.attempt = progress.attempt.saturating_sub(1);
     }
     progress.attempt_since = None;
+    progress.agent_end = None;
     progress.context.extend(captures.clone());
     progress.status = Status::Queued;
     forget_requests(progress);
+}
+
+/// Returns the agent at work.
+fn agent_of(progress: &Progress) -> Option<AgentName> {
+    match &progress.status {
+        Status::Running { agent, .. } | Status::Stopping { agent, .. } => agent.clone(),
+        _ => None,
+    }
 }
 
 fn forget_requests(progress: &mut Progress) {

@@ -9,7 +9,7 @@ use crate::domain::effect::{Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
 use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
-use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status};
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status};
 use crate::domain::workflow::{Phase, PhaseKind};
 
 /// Exit code by which a poll says "not yet".
@@ -29,6 +29,14 @@ impl Turn<'_> {
             Report::SessionEnded { session, end } => self.on_session_ended(&session, end),
             Report::Question { key, phase, result } => self.on_question(&key, &phase, result),
             Report::Agent { session, report } => self.on_agent(&session, report),
+            Report::AgentEnded { session, end } => {
+                let ticket = self.fleet.ticket(&session.ticket);
+                let fits =
+                    |progress: &Progress| progress.status.session() == Some(&session) && progress.agent_end.is_none();
+                if ticket.is_some_and(|ticket| fits(&ticket.progress)) {
+                    self.note(&session.ticket, TicketEvent::AgentEnded { end });
+                }
+            }
             Report::WorkspaceGone { key, kept_ref } => {
                 if self.ended(&key) {
                     self.note(&key, TicketEvent::WorkspaceRemoved { kept_ref });
@@ -105,7 +113,14 @@ impl Turn<'_> {
             (Some(NOT_YET), PhaseKind::Poll { interval_seconds, .. }) => {
                 self.poll_pending(key, phase, *interval_seconds)
             }
-            _ => self.attempt_failed(key, phase, exit_failure(code, signal, tail)),
+            _ => {
+                let told = self.fleet.ticket(key).and_then(|ticket| ticket.progress.agent_end.as_ref());
+                let failure = match told.and_then(|end| end.failure.clone()) {
+                    Some((class, message)) => Failure { class, message, evidence: tail },
+                    None => exit_failure(code, signal, tail),
+                };
+                self.attempt_failed(key, phase, failure);
+            }
         }
     }
 
@@ -174,6 +189,15 @@ impl Turn<'_> {
                 self.out.live_changed = true;
             }
             AgentReport::Ask { request, ask } => self.on_ask(key, request, ask),
+            AgentReport::Conversation { id } => {
+                let conversations = &ticket.progress.conversations;
+                if !conversations
+                    .last()
+                    .is_some_and(|known| known.id == id && Some(&known.phase) == ticket.progress.phase.as_ref())
+                {
+                    self.note(key, TicketEvent::ConversationNamed { id });
+                }
+            }
             AgentReport::Withdraw { request } => {
                 if ticket.progress.requests.iter().any(|known| known.id == request) {
                     self.note(key, TicketEvent::Withdrawn { request });

@@ -105,7 +105,10 @@ impl Turn<'_> {
         let attempt = self.fleet.ticket(key).map_or(1, |ticket| ticket.progress.attempt);
         let outcome = Outcome::Failed { failure: failure.clone() };
         self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
-        let hopeless = matches!(failure.class, FailureClass::Misconfigured | FailureClass::Workspace);
+        let hopeless = matches!(
+            failure.class,
+            FailureClass::Misconfigured | FailureClass::Workspace | FailureClass::Auth | FailureClass::Billing
+        );
         if hopeless {
             return self.note(key, TicketEvent::Failed { failure });
         }

@@ -1,0 +1,130 @@
+//! Runs of agents: how they ended as far as the agent's own program tells, the conversations they belong to, and what
+//! they used up. Whether the work is good is not told here.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AgentName, PhaseId};
+use super::session::Outcome;
+use super::ticket::{FailureClass, HistoryEntry, Progress};
+use super::usage::Usage;
+
+/// What a run of an agent came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentEnd {
+    /// The name of its conversation, by which it can be taken up; `None` where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// The model it worked with; `None` where it did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What the run used up.
+    pub usage: Usage,
+    /// What its conversation used up, earlier runs included.
+    pub conversation_usage: Usage,
+    /// What went wrong: the class, and the program's words in one plain line; `None` means it says it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<(FailureClass, String)>,
+    /// Tools it was denied, plain text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denied: Vec<String>,
+    /// The last thing it said, plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_words: Option<String>,
+}
+
+/// A conversation an agent had about a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    /// The phase.
+    pub phase: PhaseId,
+    /// The agent; `None` means the configured default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// The agent's name for it.
+    pub id: String,
+    /// What it used up so far, as far as its runs have told.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What an agent used up for a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spent {
+    /// The phase.
+    pub phase: PhaseId,
+    /// The agent; `None` means the configured default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// The model; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How much.
+    pub usage: Usage,
+}
+
+impl Progress {
+    /// Returns the conversation that the next attempt of `phase` by `agent` goes on with: that of an attempt in the same visit
+    /// which was cut off. After anything else the agent starts afresh, with what was left for it to read.
+    pub fn conversation_to_resume(&self, phase: &PhaseId, agent: Option<&AgentName>) -> Option<&Conversation> {
+        let visit = self.visits.get(phase).copied().unwrap_or_default();
+        let before = self.history.last().filter(|entry| entry.phase == *phase && entry.visit == visit)?;
+        if !was_cut_off(before) {
+            return None;
+        }
+        self.conversations.iter().rev().find(|known| known.phase == *phase && known.agent.as_ref() == agent)
+    }
+
+    /// Takes the name of the conversation the current phase's agent has.
+    pub(super) fn note_conversation(&mut self, agent: Option<AgentName>, id: &str) {
+        let Some(phase) = self.phase.clone() else { return };
+        let usage = self.conversations.iter().find(|known| known.id == id).map(|known| known.usage).unwrap_or_default();
+        // One for each phase and agent is enough: only the last is ever taken up.
+        self.conversations.retain(|known| known.phase != phase || known.agent != agent);
+        self.conversations.push(Conversation { phase, agent, id: id.to_owned(), usage });
+    }
+
+    /// Adds what a run of the current phase's agent used up.
+    pub(super) fn note_agent_end(&mut self, agent: Option<AgentName>, end: &AgentEnd) {
+        let Some(phase) = self.phase.clone() else { return };
+        if let Some(id) = &end.conversation {
+            self.note_conversation(agent.clone(), id);
+            if let Some(conversation) = self.conversations.last_mut() {
+                conversation.usage = end.conversation_usage;
+            }
+        }
+        let same = |spent: &&mut Spent| spent.phase == phase && spent.agent == agent && spent.model == end.model;
+        match self.spent.iter_mut().find(same) {
+            Some(spent) => spent.usage = spent.usage.plus(end.usage),
+            None => self.spent.push(Spent { phase, agent, model: end.model.clone(), usage: end.usage }),
+        }
+        self.agent_end = Some(end.clone());
+    }
+
+    /// Returns what all its agents used up.
+    pub fn usage(&self) -> Usage {
+        self.spent.iter().fold(Usage::default(), |sum, spent| sum.plus(spent.usage))
+    }
+}
+
+/// Whether an attempt ended for reasons that leave its agent's conversation as good as it was.
+fn was_cut_off(entry: &HistoryEntry) -> bool {
+    match &entry.outcome {
+        Outcome::Interrupted => true,
+        Outcome::Failed { failure } => matches!(
+            failure.class,
+            FailureClass::Network
+                | FailureClass::Overloaded
+                | FailureClass::RateLimit
+                | FailureClass::UsageLimit
+                | FailureClass::Auth
+                | FailureClass::Billing
+                | FailureClass::Crashed
+                | FailureClass::TimedOut
+                | FailureClass::Stopped
+        ),
+        Outcome::Success | Outcome::Skipped => false,
+    }
+}

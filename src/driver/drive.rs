@@ -1,0 +1,290 @@
+//! The loop: lines in; transcript, reports and answers out.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ChildStdin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::child::{Agent, Arrival};
+use super::claude::{self, Wish};
+use super::console::Console;
+use super::order::{DriveOrder, write_outcome};
+use crate::agent::{Account, Exit, Signal, Transcript, activity};
+use crate::config::agents::Protocol;
+use crate::domain::agent_run::AgentEnd;
+use crate::domain::ids::RequestId;
+use crate::domain::plain::{plain_line, plain_text};
+use crate::domain::session::{Answer, Ask};
+use crate::report::Reporter;
+
+/// How often answers and the end of the agent are looked for while something is awaited.
+const LOOK: Duration = Duration::from_millis(100);
+/// Shortest time between two reports of what the agent does.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// How long an agent that has said its last word may take to leave.
+const LEAVE: Duration = Duration::from_secs(15);
+/// Longest words of an agent kept, in characters.
+const MAX_WORDS: usize = 4_000;
+/// Longest name kept, in characters.
+const MAX_NAME: usize = 200;
+/// Lines of standard error kept for the case that they are all the agent says.
+const KEPT_ERRORS: usize = 20;
+
+/// Drives the agent of an order file to its end; returns the exit code of the session: 0 where the agent says it is done.
+pub fn drive(order: &Path) -> io::Result<u8> {
+    let order = DriveOrder::read(order)?;
+    let reporter = Reporter::from_env().map_err(io::Error::other)?;
+    let session_dir = PathBuf::from(std::env::var_os("AOTUI_SESSION_DIR").unwrap_or_default());
+    // The whole group is told to end; the driver stays until the agent has, to say how.
+    let told = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&told))?;
+    }
+    let mut driver = Driver::start(order, reporter, &session_dir)?;
+    let exit = driver.run()?;
+    let end = driver.end(exit);
+    write_outcome(&session_dir, &end)?;
+    if let Some((_, words)) = &end.failure {
+        driver.console.print(&format!("\r\n\x1b[31m✗ {words}\x1b[0m\r\n"));
+    }
+    Ok(u8::from(end.failure.is_some()))
+}
+
+/// A wish of the agent that a person has to answer.
+struct Open {
+    wish: String,
+    asks: Vec<Ask>,
+    input: Value,
+    /// The request that stands for the next ask without an answer.
+    request: RequestId,
+    answers: Vec<Answer>,
+}
+
+struct Driver {
+    order: DriveOrder,
+    reporter: Reporter,
+    console: Console,
+    agent: Agent,
+    account: Account,
+    transcript: Transcript,
+    open: Vec<Open>,
+    /// Turns it was given and has not ended.
+    turns: usize,
+    errors: Vec<String>,
+    said: (String, Instant),
+    /// The name of the conversation that was reported.
+    conversation: Option<String>,
+    /// When it has to be gone.
+    leaves: Option<Instant>,
+    closed: bool,
+}
+
+impl Driver {
+    fn start(order: DriveOrder, reporter: Reporter, session_dir: &Path) -> io::Result<Self> {
+        let two_way = order.headless.protocol == Protocol::Claude;
+        let console = Console::open(session_dir);
+        let hint = if two_way { "; type a message and press Enter to say more" } else { "" };
+        console.print(&format!("\x1b[2m{} without a screen of its own{hint}\x1b[0m\r\n", order.agent));
+        let mut agent = Agent::start(&order.argv, order.prompt.is_some(), two_way).map_err(|error| {
+            io::Error::new(error.kind(), format!("`{}`: {error}", order.argv.first().map_or("", |program| program)))
+        })?;
+        if let Some(path) = &order.prompt {
+            let prompt = std::fs::read_to_string(path)?;
+            if two_way {
+                send(&mut agent.stdin, &claude::hello());
+                send(&mut agent.stdin, &claude::say(&prompt));
+            } else if let Some(mut stdin) = agent.stdin.take() {
+                // An agent that leaves early does not read all of it; that is its own business. A thread writes, as a
+                // long prompt may not fit into the pipe before the agent reads.
+                std::thread::spawn(move || stdin.write_all(prompt.as_bytes()));
+            }
+        }
+        let account = Account::new(&order.headless.stream, order.before);
+        let said = (String::new(), Instant::now());
+        Ok(Self {
+            order,
+            reporter,
+            console,
+            agent,
+            account,
+            transcript: Transcript::default(),
+            open: Vec::new(),
+            turns: 1,
+            errors: Vec::new(),
+            said,
+            conversation: None,
+            leaves: None,
+            closed: false,
+        })
+    }
+
+    fn run(&mut self) -> io::Result<Exit> {
+        loop {
+            match self.agent.arrivals.recv_timeout(LOOK) {
+                Ok(Arrival::Out(line)) => self.line(&line),
+                Ok(Arrival::Error(line)) => self.error(&line),
+                Ok(Arrival::Typed(line)) => self.typed(&line),
+                Ok(Arrival::Closed) => self.closed = true,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            self.answer();
+            if self.leaves.is_some_and(|leaves| leaves <= Instant::now()) {
+                self.agent.terminate();
+                self.leaves = Some(Instant::now() + LEAVE);
+            }
+            // Its last lines may still be on their way when it has gone.
+            if self.closed
+                && let Some(exit) = self.agent.exit()?
+            {
+                return Ok(exit);
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.console.keep(line);
+        if self.order.headless.protocol == Protocol::Claude
+            && let Some(wish) = claude::wish(line)
+        {
+            return self.wish(wish);
+        }
+        for signal in self.order.headless.read(line) {
+            self.account.take(&signal);
+            if let Signal::Conversation { id } = &signal
+                && self.conversation.as_ref() != Some(id)
+            {
+                // It can be taken up from here on, whatever becomes of this process.
+                let _ = self.reporter.conversation(id);
+                self.conversation = Some(id.clone());
+            }
+            self.console.print(&self.transcript.print(&signal));
+            self.report(&signal);
+            if matches!(signal, Signal::TurnEnded { .. }) {
+                self.turn_ended();
+            }
+        }
+    }
+
+    /// Says what the agent does now; not more often than a person can read.
+    fn report(&mut self, signal: &Signal) {
+        let Some(text) = activity(signal) else { return };
+        let now = Instant::now();
+        if text != self.said.0 && (self.said.0.is_empty() || now.duration_since(self.said.1) >= REPORT_EVERY) {
+            // A report that cannot be written says nothing about the work.
+            let _ = self.reporter.progress(&text);
+            self.said = (text, now);
+        }
+    }
+
+    fn turn_ended(&mut self) {
+        self.turns = self.turns.saturating_sub(1);
+        if self.turns == 0 {
+            // With its input closed a two-way agent leaves; the others leave by themselves.
+            self.agent.stdin = None;
+            self.leaves = Some(Instant::now() + LEAVE);
+        }
+    }
+
+    fn error(&mut self, line: &str) {
+        let line = plain_line(line, MAX_WORDS);
+        if line.is_empty() {
+            return;
+        }
+        self.console.print(&format!("\x1b[2m{line}\x1b[0m\r\n"));
+        if self.errors.len() == KEPT_ERRORS {
+            self.errors.remove(0);
+        }
+        self.errors.push(line);
+    }
+
+    fn typed(&mut self, line: &str) {
+        let line = line.trim();
+        if !line.is_empty() && self.agent.stdin.is_some() {
+            self.turns += 1;
+            send(&mut self.agent.stdin, &claude::say(line));
+        }
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        match wish {
+            Wish::Ask { id, asks, input } => match asks.first().cloned().map(|ask| self.reporter.ask(ask)) {
+                Some(Ok(request)) => {
+                    self.open.push(Open { wish: id, asks, input, request, answers: Vec::new() });
+                }
+                // What cannot be asked is not allowed.
+                Some(Err(error)) => {
+                    let message = format!("nobody could be asked: {error}");
+                    send(&mut self.agent.stdin, &claude::reply(&id, &asks, &input, &[Answer::Deny { message }]));
+                }
+                None => send(&mut self.agent.stdin, &claude::refuse(&id, "a request without a question")),
+            },
+            Wish::Cancel { id } => {
+                for open in self.open.extract_if(.., |open| open.wish == id) {
+                    let _ = self.reporter.withdraw(open.request);
+                }
+            }
+            Wish::Unknown { id, what } => send(&mut self.agent.stdin, &claude::refuse(&id, &what)),
+        }
+    }
+
+    /// Gives the agent the answers that came.
+    fn answer(&mut self) {
+        let (reporter, stdin) = (&self.reporter, &mut self.agent.stdin);
+        self.open.retain_mut(|open| {
+            let Some(answer) = reporter.answered(&open.request) else { return true };
+            let over = matches!(answer, Answer::Deny { .. });
+            open.answers.push(answer);
+            if let (false, Some(next)) = (over, open.asks.get(open.answers.len()))
+                && let Ok(request) = reporter.ask(next.clone())
+            {
+                open.request = request;
+                return true;
+            }
+            send(stdin, &claude::reply(&open.wish, &open.asks, &open.input, &open.answers));
+            false
+        });
+    }
+
+    fn end(&self, exit: Exit) -> AgentEnd {
+        let ending = self.account.ending(exit, &self.order.headless.errors);
+        let failure = ending.failure.map(|(class, words)| {
+            let told = self.errors.last().filter(|_| !self.account.turn_is_over() && exit.code != Some(0));
+            let trouble = told.map(|line| crate::agent::Trouble { text: line.clone(), ..Default::default() });
+            match trouble.map(|trouble| crate::agent::classify(&trouble, &self.order.headless.errors)) {
+                // A program that leaves with a word on its standard error says there what is wrong.
+                Some(known) if !self.account.has_trouble() => {
+                    let class = if known == crate::domain::ticket::FailureClass::Unknown { class } else { known };
+                    (class, format!("{words}: {}", self.errors.join(" · ")))
+                }
+                _ => (class, words),
+            }
+        });
+        AgentEnd {
+            conversation: self
+                .account
+                .conversation()
+                .map(|name| plain_line(name, MAX_NAME))
+                .or_else(|| self.order.conversation.clone()),
+            model: self.account.model().map(|name| plain_line(name, MAX_NAME)),
+            usage: self.account.usage(),
+            conversation_usage: self.account.usage_of_conversation(),
+            failure: failure.map(|(class, words)| (class, plain_line(&words, MAX_WORDS))),
+            denied: ending.denied.iter().map(|tool| plain_line(tool, MAX_NAME)).collect(),
+            last_words: ending.last_words.map(|words| plain_text(&words, MAX_WORDS)),
+        }
+    }
+}
+
+/// Sends a message to the agent. One that left does not read it; its end says why.
+fn send(stdin: &mut Option<ChildStdin>, message: &Value) {
+    if let Some(to) = stdin
+        && to.write_all(format!("{message}\n").as_bytes()).and_then(|()| to.flush()).is_err()
+    {
+        *stdin = None;
+    }
+}

@@ -1,0 +1,15 @@
+//! Drives an agent that works without a terminal of its own: feeds it its prompt, prints a readable transcript of what it
+//! says, passes on what it asks, and leaves a record of how it ended.
+//!
+//! It runs inside the session, as the program the holder starts, so it outlives the engine as the agent does. It speaks to
+//! the engine by files alone: reports in the spool, answers and `outcome.json` in the session's directory. It decides
+//! nothing about the ticket.
+
+mod child;
+mod claude;
+mod console;
+mod drive;
+mod order;
+
+pub use drive::drive;
+pub use order::{DriveOrder, OUTCOME_FILE, read_outcome};

@@ -1,0 +1,64 @@
+//! The files between the engine and a driver: what to drive, and what came of it.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::agents::Headless;
+use crate::domain::agent_run::AgentEnd;
+use crate::domain::usage::Usage;
+
+/// Name of the file in a session's directory that says how its agent ended.
+pub const OUTCOME_FILE: &str = "outcome.json";
+
+/// Largest file read, in bytes.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Everything a driver needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DriveOrder {
+    /// What the agent is called.
+    pub agent: String,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// The file the prompt is in, where the agent gets it on its standard input or by its protocol; `None` means an
+    /// argument has it.
+    pub prompt: Option<PathBuf>,
+    /// How the agent speaks.
+    pub headless: Headless,
+    /// The conversation it takes up or was given; `None` where the agent names it.
+    pub conversation: Option<String>,
+    /// What that conversation used up before.
+    pub before: Usage,
+}
+
+impl DriveOrder {
+    /// Reads an order.
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&read_bounded(path)?)?)
+    }
+}
+
+/// Writes how the agent ended; the file is there whole or not at all, and on disk.
+pub(super) fn write_outcome(session_dir: &Path, end: &AgentEnd) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(session_dir)?;
+    serde_json::to_writer(file.as_file_mut(), end)?;
+    file.as_file_mut().write_all(b"\n")?;
+    file.as_file().sync_all()?;
+    file.persist(session_dir.join(OUTCOME_FILE))?;
+    Ok(())
+}
+
+/// Returns how the agent of a session ended; `None` where no driver left a word.
+pub fn read_outcome(session_dir: &Path) -> Option<AgentEnd> {
+    serde_json::from_slice(&read_bounded(&session_dir.join(OUTCOME_FILE)).ok()?).ok()
+}
+
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

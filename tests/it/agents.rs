@@ -1,0 +1,138 @@
+//! Agents without a screen of their own, as shell scripts that speak what the real programs speak.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::harness::Home;
+
+/// One agent phase, then the end.
+const ONE: &str = "name: one\nphases:\n  - {id: work, type: agent, prompt: 'Do {{ title }}', onSuccess: done}\n  - {id: done, type: terminal}\n";
+
+fn program(home: &Home, name: &str, text: &str) -> String {
+    home.write(name, &format!("#!/bin/sh\n{text}"));
+    let path = home.path(name);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+/// A home with one workflow, these settings, and a ticket for `agent`.
+fn with_ticket(home: &Home, agents: &str, agent: &str) -> std::path::PathBuf {
+    let repo = home.repo();
+    home.write("aotui/workflows/one.yaml", ONE);
+    home.ok(&repo, &["init"]);
+    let config = home.aotui_home().join("config.yaml");
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{settings}\nagents:\n{agents}")).unwrap();
+    home.ok(&repo, &["add", "Write a greeting", "--id", "T", "--workflow", "one", "--agent", agent]);
+    repo
+}
+
+fn events(home: &Home, is: &str) -> Vec<Value> {
+    let text = fs::read_to_string(home.state().join("journal.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let events = lines.flat_map(|line| line["events"].as_array().unwrap().clone());
+    events.map(|event| event["what"].clone()).filter(|what| what["is"] == is).collect()
+}
+
+fn ran(home: &Home, repo: &Path) -> (i32, Value) {
+    let run = home.aotui(repo, &["run", "--until-done"]);
+    (run.code, home.ticket(repo, "T"))
+}
+
+/// Everything aotui knows of this agent.
+const TEN_LINES: &str = "
+  mine:
+    command: PROGRAM
+    promptVia: stdin
+    headless:
+      mustEnd: true
+      stream:
+        - {when: {kind: hello}, is: started, session: chat, model: brain}
+        - {when: {kind: say}, is: message, text: words}
+        - {when: {kind: do}, is: toolStarted, tool: what, input: with}
+        - {when: {kind: bye}, is: used, inputTokens: in, outputTokens: out, cost: dollars, rules: [{is: turnEnded, error: wrong, text: wrong}]}
+";
+
+#[test]
+fn an_agent_known_only_by_a_short_record_works_says_what_it_does_and_what_it_costs() {
+    let home = Home::new();
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+task=$(cat)
+echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
+echo "{\"kind\":\"say\",\"words\":\"I was told: $task\"}"
+echo '{"kind":"do","what":"write","with":{"path":"greeting"}}'
+echo hello > greeting && git add greeting && git -c user.name=A -c user.email=a@localhost commit -qm 'Add a greeting'
+echo '{"kind":"bye","in":1200,"out":300,"dollars":0.25}'
+"#,
+    );
+    let repo = with_ticket(&home, &TEN_LINES.replace("PROGRAM", &program), "mine");
+    let (code, ticket) = ran(&home, &repo);
+    assert_eq!((code, ticket["zone"].as_str()), (0, Some("done")), "{ticket:#}");
+    let log = home.ok(&repo, &["logs", "T"]);
+    for part in ["model small-1", "I was told: Do Write a greeting", "write  greeting"] {
+        assert!(log.contains(part), "{part} is not in\n{log}");
+    }
+    let end = &events(&home, "agentEnded")[0]["end"];
+    assert_eq!((end["conversation"].as_str(), end["model"].as_str()), (Some("c-7"), Some("small-1")), "{end:#}");
+    assert_eq!((end["usage"]["input"].as_u64(), end["usage"]["costMicros"].as_u64()), (Some(1200), Some(250_000)));
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:greeting"]), "hello");
+}
+
+#[test]
+fn an_agent_that_leaves_with_code_0_has_not_succeeded_where_it_says_it_failed_or_says_nothing() {
+    for (says, class, why) in [
+        (r#"echo '{"kind":"bye","wrong":"401 invalid x-api-key"}'"#, "auth", "401 invalid x-api-key"),
+        (r#"echo '{"kind":"say","words":"Still at it"}'"#, "crashed", "exited with code 0 before the end of its turn"),
+    ] {
+        let home = Home::new();
+        let program = program(&home, "bin/mine", &format!("cat >/dev/null\n{says}\n"));
+        let repo = with_ticket(&home, &TEN_LINES.replace("PROGRAM", &program), "mine");
+        let (code, ticket) = ran(&home, &repo);
+        assert_eq!((code, ticket["zone"].as_str()), (3, Some("failed")), "{ticket:#}");
+        assert!(ticket["why"].as_str().unwrap().contains(why), "{ticket:#}");
+        assert_eq!(events(&home, "failed")[0]["failure"]["class"], class);
+    }
+}
+
+#[test]
+fn a_tool_is_used_only_when_the_person_said_yes_to_exactly_this_even_where_no_engine_ran_meanwhile() {
+    let home = Home::new();
+    // Speaks what Claude Code speaks: the reply to its wish has to name the wish.
+    let program = program(
+        &home,
+        "bin/claude",
+        r#"
+read -r hello; read -r task
+echo '{"type":"system","subtype":"init","session_id":"c-1","model":"m"}'
+echo '{"type":"control_request","request_id":"w-1","request":{"subtype":"can_use_tool","tool_name":"Bash","input":{"command":"touch  made"}}}'
+read -r answer
+case $answer in
+  *'"behavior":"allow"'*'"command":"touch  made"'*w-1*|*w-1*'"behavior":"allow"'*'"command":"touch  made"'*) touch made; said=made;;
+  *) said="not made";;
+esac
+echo "{\"type\":\"result\",\"is_error\":false,\"result\":\"$said\",\"total_cost_usd\":0.01,\"usage\":{\"input_tokens\":5}}"
+while read -r more; do :; done
+"#,
+    );
+    let record = format!("  claude:\n    headless:\n      args: []\n  other:\n    command: {program}\n");
+    let repo = with_ticket(&home, &record, "claude");
+    let bin = home.path("bin").display().to_string();
+    let path = format!("{bin}:{}", std::env::var("PATH").unwrap());
+    let run = || home.command(&repo, &["run", "--until-done"]).env("PATH", &path).output().unwrap();
+    assert_eq!(run().status.code(), Some(4), "it waits for a person");
+    let ticket = home.ticket(&repo, "T");
+    assert_eq!(ticket["why"], "wants to use Bash: touch  made", "{ticket:#}");
+    let made = home.state().join("worktrees/repo/T/made");
+    assert!(!made.exists(), "nothing is done before the answer");
+    home.ok(&repo, &["approve", "T"]);
+    assert_eq!(run().status.code(), Some(0));
+    assert!(made.exists() || events(&home, "workspaceRemoved").len() == 1);
+    let end = &events(&home, "agentEnded")[0]["end"];
+    assert_eq!(end["usage"]["costMicros"], 10_000, "{end:#}");
+}
