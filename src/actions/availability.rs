@@ -72,6 +72,28 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
     }
 }
 
+/// Returns what a person can do about a ticket now: answer it, look into it, steer it.
+pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
+    let offered = [
+        Action::Approve,
+        Action::Reject,
+        Action::Reply,
+        Action::Land,
+        Action::Retry,
+        Action::Skip,
+        Action::Attach,
+        Action::TogglePause,
+        Action::Stop,
+        Action::PausePlan,
+        Action::ResumePlan,
+    ];
+    // Where it is about landing, that is the word for it.
+    let is_landing = available(Action::Land, fleet, Some(ticket)).is_ok();
+    let means_it = |action: &Action| !(is_landing && *action == Action::Approve);
+    let can = |action: &Action| available(*action, fleet, Some(ticket)).is_ok();
+    offered.into_iter().filter(can).filter(means_it).collect()
+}
+
 fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> {
     let progress = &ticket.progress;
     let status = &progress.status;

@@ -9,7 +9,7 @@ pub mod keymap;
 pub mod keys;
 mod spec;
 
-pub use availability::{Why, available};
+pub use availability::{Why, available, possible};
 pub use catalogue::Action;
 pub use keymap::{Keymap, KeymapError};
 pub use keys::{BadChord, Chord, Key};

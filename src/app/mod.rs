@@ -21,9 +21,10 @@ mod work;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use crate::actions::Keymap;
 use crate::cli::output::Style;
-use crate::cli::verbs::{add, init, status, steer, workflow};
-use crate::cli::{self, Exit, Failure, Invocation, Verb, WorkflowVerb, output, repository_of};
+use crate::cli::verbs::{add, explain, init, status, steer, workflow};
+use crate::cli::{self, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of};
 use house::House;
 
 /// Does what the command line asks for and returns how the process ends.
@@ -53,7 +54,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn wants_json(verb: &Verb) -> bool {
     match verb {
         Verb::Run(args) => args.json,
-        Verb::Status { json, .. } => *json,
+        Verb::Status { json, .. } | Verb::Explain { json, .. } => *json,
         _ => false,
     }
 }
@@ -77,6 +78,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
         Verb::Run(args) => work::run(&House::open(config)?, &args)?,
         Verb::Status { plan, json } => show_status(&House::open(config)?, plan.as_deref(), json)?,
+        Verb::Explain { ticket, json } => show_explanation(&House::open(config)?, &ticket, json)?,
         Verb::Logs(args) => logs::print(&House::open(config)?, &args)?,
         Verb::Steer(args) => {
             let mut steering = steering::open(&House::open(config)?)?;
@@ -124,10 +126,23 @@ fn show_status(house: &House, plan: Option<&str>, json: bool) -> Result<Exit, Fa
     let (fleet, engine) = steering::look(house)?;
     let view = status::View::new(&fleet, plan, engine)?;
     if json {
-        let text = serde_json::to_string_pretty(&view.json()).map_err(|error| Failure::error(error.to_string()))?;
-        return say(&format!("{text}\n"));
+        return say_json(&view.json());
     }
     say(&view.table(Style::of_stdout(), crate::engine::now()))
+}
+
+fn show_explanation(house: &House, ticket: &str, json: bool) -> Result<Exit, Failure> {
+    let (fleet, _) = steering::look(house)?;
+    let ticket = find_ticket(&fleet, ticket)?;
+    let (keys, _said_by_the_screen) = Keymap::new(&house.settings.keys);
+    let view = explain::View::new(&fleet, &ticket, &keys, &house.layout().sessions());
+    if json { say_json(&view) } else { say(&view.text(Style::of_stdout(), crate::engine::now())) }
+}
+
+/// Prints a result as JSON.
+fn say_json(result: &impl serde::Serialize) -> Result<Exit, Failure> {
+    let text = serde_json::to_string_pretty(result).map_err(|error| Failure::error(error.to_string()))?;
+    say(&format!("{text}\n"))
 }
 
 /// Prints a result.

@@ -31,7 +31,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
         )
-        .subcommands([init(), add(), run(), status()])
+        .subcommands([init(), add(), run(), status(), explain()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
         .subcommands([logs(), workflow(), trust(), demo(), report(), completions_verb(), builtin()])
@@ -184,6 +184,16 @@ fn status() -> Command {
         &["aotui status", "aotui status --plan billing", "aotui status --json | jq '.plans[].tickets[].zone'"],
     )
     .arg(option("plan", "PLAN", "Shows this plan alone"))
+    .arg(json())
+}
+
+fn explain() -> Command {
+    verb(
+        "explain",
+        "Says why a ticket is where it is, what it waits for, what comes next, and what you can do",
+        &["aotui explain PAY-114", "aotui explain PAY-114 --json | jq '.waitsFor'"],
+    )
+    .arg(ticket())
     .arg(json())
 }
 

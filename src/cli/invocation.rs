@@ -32,6 +32,13 @@ pub enum Verb {
         /// Whether as JSON.
         json: bool,
     },
+    /// Say all about one ticket.
+    Explain {
+        /// The ticket.
+        ticket: String,
+        /// Whether as JSON.
+        json: bool,
+    },
     /// Do something about one ticket.
     Steer(SteerArgs),
     /// Hold a plan or let it go on.
@@ -91,6 +98,7 @@ impl Verb {
             | Verb::Workflow(_)
             | Verb::Completions(_)
             | Verb::Report(_)
+            | Verb::Explain { .. }
             | Verb::Land => false,
         }
     }
@@ -231,6 +239,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             json: matches.get_flag("json"),
         }),
         "status" => Verb::Status { plan: text(matches, "plan"), json: matches.get_flag("json") },
+        "explain" => Verb::Explain { ticket: needed(matches, "ticket"), json: matches.get_flag("json") },
         "pause-plan" | "resume-plan" => Verb::HoldPlan { plan: needed(matches, "plan"), pause: name == "pause-plan" },
         "attach" => Verb::Attach { ticket: needed(matches, "ticket") },
         "logs" => Verb::Logs(LogsArgs {

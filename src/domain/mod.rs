@@ -6,6 +6,7 @@ pub mod command;
 pub mod decision;
 pub mod effect;
 pub mod event;
+pub mod explain;
 pub mod fleet;
 pub mod ids;
 pub mod plain;

@@ -1,5 +1,6 @@
 //! Everything the screen knows. Changed by `update` alone, drawn by `view` alone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::focus::Focus;
@@ -31,6 +32,8 @@ pub(super) struct Setup {
     pub(super) keymap: Keymap,
     pub(super) theme: Theme,
     pub(super) symbols: Symbols,
+    /// Where the directories of sessions are.
+    pub(super) sessions_dir: PathBuf,
     pub(super) who: Role,
     /// Only this plan is shown; `None` means all.
     pub(super) plan: Option<PlanId>,

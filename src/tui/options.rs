@@ -61,7 +61,8 @@ pub(super) fn setup(options: TuiOptions, get: impl Fn(&str) -> Option<String>) -
     let (theme, theme_errors) = Theme::load(&options.theme, &options.user_themes, Depth::detect(&get));
     errors.extend(theme_errors);
     let symbols = Symbols::detect(&get);
-    let setup = Setup { keymap, theme, symbols, who: options.who, plan: options.plan, only: options.attach };
+    let TuiOptions { sessions_dir, who, plan, attach: only, .. } = options;
+    let setup = Setup { keymap, theme, symbols, sessions_dir, who, plan, only };
     (setup, errors)
 }
 

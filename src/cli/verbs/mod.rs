@@ -1,6 +1,7 @@
 //! The verbs: each reads what it needs, says what it did and returns why not.
 
 pub mod add;
+pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod init;

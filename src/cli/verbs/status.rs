@@ -175,7 +175,7 @@ fn cut(text: &str, width: usize) -> String {
 }
 
 /// Says how far a moment is from now: `3m`, or `in 3m`.
-fn distance(moment: Timestamp, now: Timestamp) -> String {
+pub(crate) fn distance(moment: Timestamp, now: Timestamp) -> String {
     if moment > now { format!("in {}", span(moment.millis_since(now))) } else { span(now.millis_since(moment)) }
 }
 

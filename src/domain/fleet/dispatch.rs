@@ -73,32 +73,61 @@ impl Phase {
     }
 }
 
+impl Status {
+    /// Returns whether a ticket has one of the places while it stands so.
+    fn takes_place(&self) -> bool {
+        match self {
+            Status::Preparing | Status::Running { .. } | Status::Stopping { .. } => true,
+            Status::Queued
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Approval { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => false,
+        }
+    }
+}
+
 /// Free places.
 struct Places {
     work: u32,
     polls: u32,
 }
 
+/// What a ticket that could start waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// Tickets that come before it.
+    pub before: usize,
+    /// Tickets that have the places it could take.
+    pub holders: Vec<TicketKey>,
+    /// How many places there are.
+    pub places: u32,
+}
+
 impl Fleet {
+    /// Returns a ticket's place in the queue; `None` where something else than a free place is in its way.
+    pub fn queue(&self, ticket: &Ticket) -> Option<Queue> {
+        let poll = |ticket: &Ticket| self.phase_of(ticket).is_some_and(Phase::is_poll);
+        let is_poll = poll(ticket);
+        let same_kind = |key: &&TicketKey| self.ticket(key).is_some_and(|other| poll(other) == is_poll);
+        let startable = self.startable();
+        let before = startable.iter().filter(same_kind).position(|key| *key == ticket.brief.key)?;
+        let holders =
+            self.tickets.values().filter(|other| poll(other) == is_poll && other.progress.status.takes_place());
+        let holders = holders.map(|other| other.brief.key.clone()).collect();
+        Some(Queue { before, holders, places: self.policy.max_concurrency })
+    }
+
     /// Counts the places that are free.
     fn places(&self) -> Places {
         let max = self.policy.max_concurrency;
         let mut places = Places { work: max, polls: max };
         for ticket in self.tickets.values() {
-            let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
-            match ticket.progress.status {
-                Status::Running { .. } | Status::Stopping { .. } if is_poll => {
-                    places.polls = places.polls.saturating_sub(1);
-                }
-                Status::Preparing | Status::Running { .. } | Status::Stopping { .. } => {
-                    places.work = places.work.saturating_sub(1);
-                }
-                Status::Queued
-                | Status::Polling { .. }
-                | Status::Backoff { .. }
-                | Status::Approval { .. }
-                | Status::Failed { .. }
-                | Status::Complete { .. } => {}
+            if ticket.progress.status.takes_place() {
+                let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
+                let left = if is_poll { &mut places.polls } else { &mut places.work };
+                *left = left.saturating_sub(1);
             }
         }
         places

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use dependencies::circles;
+pub use dispatch::Queue;
 pub use step::{Input, Outbox, Step};
 
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};

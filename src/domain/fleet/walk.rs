@@ -9,7 +9,7 @@ use crate::domain::event::TicketEvent;
 use crate::domain::ids::{PhaseId, SessionId, TicketKey};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
-use crate::domain::workflow::{Phase, PhaseKind};
+use crate::domain::workflow::{Phase, PhaseKind, Retry};
 
 /// Longest doubling of a back-off, so that it stays below a day for the largest sensible base.
 const MAX_DOUBLINGS: u32 = 10;
@@ -113,9 +113,8 @@ impl Turn<'_> {
             return self.note(key, TicketEvent::Failed { failure });
         }
         if attempt < phase.retry.attempts && failure.class != FailureClass::Rejected {
-            if phase.retry.backoff_seconds > 0 {
-                let doublings = attempt.saturating_sub(1).min(MAX_DOUBLINGS);
-                let seconds = phase.retry.backoff_seconds.saturating_mul(1 << doublings);
+            let seconds = phase.retry.backoff_after(attempt);
+            if seconds > 0 {
                 self.note(key, TicketEvent::BackedOff { until: self.now.plus_seconds(seconds) });
             }
             return;
@@ -132,6 +131,14 @@ impl Turn<'_> {
     /// Leaves the ticket to a person.
     pub(super) fn fail(&mut self, key: &TicketKey, class: FailureClass, message: String) {
         self.note(key, TicketEvent::Failed { failure: Failure { class, message, evidence: String::new() } });
+    }
+}
+
+impl Retry {
+    /// Returns how many seconds the next attempt waits after this one failed, counted from 1.
+    pub fn backoff_after(&self, attempt: u32) -> u64 {
+        let doublings = attempt.saturating_sub(1).min(MAX_DOUBLINGS);
+        self.backoff_seconds.saturating_mul(1 << doublings)
     }
 }
 

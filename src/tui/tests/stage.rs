@@ -26,6 +26,7 @@ pub(super) fn setup() -> Setup {
         keymap: Keymap::default(),
         theme,
         symbols: Symbols::detect(|_| None),
+        sessions_dir: "/state/sessions".into(),
         who: Role::Owner,
         plan: None,
         only: None,

@@ -2,11 +2,13 @@
 
 use ratatui::text::{Line, Span};
 
+use crate::actions::possible;
+use crate::domain::explain::{Point, explain, rule};
 use crate::domain::session::{Ask, Outcome};
 use crate::domain::ticket::{HistoryEntry, Status, Ticket};
 use crate::domain::zone::placement;
 use crate::tui::format::{clean, distance, wrap};
-use crate::tui::model::Model;
+use crate::tui::model::{Model, last_session};
 use crate::tui::theme::Role;
 
 /// Most attempts listed, the newest ones.
@@ -19,6 +21,12 @@ pub(in crate::tui) fn lines(model: &Model, ticket: &Ticket, columns: usize) -> V
     page.facts(ticket);
     page.gap();
     page.standing(ticket);
+    // Of a ticket that has not started, what it is about is of more interest than what it waits for.
+    let started = ticket.progress.phase.is_some();
+    if started {
+        page.text(rule(placement(&model.fleet, ticket).zone), Role::Muted);
+        page.explained(ticket);
+    }
     page.phases(ticket);
     page.section("wanted", &ticket.brief.description);
     if !ticket.brief.acceptance_criteria.is_empty() {
@@ -27,6 +35,10 @@ pub(in crate::tui) fn lines(model: &Model, ticket: &Ticket, columns: usize) -> V
             page.item(criterion);
         }
     }
+    if !started {
+        page.explained(ticket);
+    }
+    page.possible(ticket);
     if let Some(feedback) = ticket.progress.feedback.as_ref().filter(|text| !text.is_empty()) {
         page.section("left for the next agent", feedback);
     }
@@ -86,6 +98,9 @@ impl Page<'_> {
             let place = if checkout.removed { "removed" } else { checkout.path.as_str() };
             self.text(&format!("{}{dot}{place}", checkout.branch), Role::Muted);
         }
+        if let Some(session) = last_session(ticket) {
+            self.text(&self.model.setup.sessions_dir.join(session.to_string()).display().to_string(), Role::Muted);
+        }
         if let Some(link) = &ticket.brief.link {
             self.text(link, Role::Muted);
         }
@@ -119,6 +134,28 @@ impl Page<'_> {
         }
         if let Status::Failed { failure, .. } = &ticket.progress.status {
             self.text(&failure.evidence, Role::Muted);
+        }
+    }
+
+    /// Says what it waits for, and what comes then.
+    fn explained(&mut self, ticket: &Ticket) {
+        let explanation = explain(&self.model.fleet, ticket);
+        for (heading, points) in [("waits for", explanation.waits_for), ("then", explanation.next)] {
+            if !points.is_empty() {
+                self.heading(heading);
+            }
+            for Point { text, moment } in points {
+                let when = moment.map(|moment| format!("  {}", distance(moment, self.model.seen_at())));
+                self.item(&format!("{text}{}", when.unwrap_or_default()));
+            }
+        }
+    }
+
+    /// Lists what a person can do about it.
+    fn possible(&mut self, ticket: &Ticket) {
+        self.heading("you can");
+        for action in possible(&self.model.fleet, ticket) {
+            self.item(&format!("{} {}: {}", self.model.key(action), action.spec().label, action.spec().doc));
         }
     }
 
