@@ -7,7 +7,7 @@ use super::step::Turn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{SessionId, TicketKey};
-use crate::domain::ticket::{Status, Ticket};
+use crate::domain::ticket::{Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Phase, PhaseKind};
 
@@ -73,11 +73,13 @@ impl Phase {
     }
 }
 
-impl Status {
-    /// Returns whether a ticket has one of the places while it stands so.
+impl Progress {
+    /// Returns whether a ticket has one of the places while it stands so. Who waits for a person does not work: a night
+    /// would end at the first questions.
     fn takes_place(&self) -> bool {
-        match self {
-            Status::Preparing | Status::Running { .. } | Status::Stopping { .. } => true,
+        match self.status {
+            Status::Running { .. } => self.requests.is_empty(),
+            Status::Preparing | Status::Stopping { .. } => true,
             Status::Queued
             | Status::Polling { .. }
             | Status::Backoff { .. }
@@ -113,8 +115,7 @@ impl Fleet {
         let same_kind = |key: &&TicketKey| self.ticket(key).is_some_and(|other| poll(other) == is_poll);
         let startable = self.startable();
         let before = startable.iter().filter(same_kind).position(|key| *key == ticket.brief.key)?;
-        let holders =
-            self.tickets.values().filter(|other| poll(other) == is_poll && other.progress.status.takes_place());
+        let holders = self.tickets.values().filter(|other| poll(other) == is_poll && other.progress.takes_place());
         let holders = holders.map(|other| other.brief.key.clone()).collect();
         Some(Queue { before, holders, places: self.policy.max_concurrency })
     }
@@ -124,7 +125,7 @@ impl Fleet {
         let max = self.policy.max_concurrency;
         let mut places = Places { work: max, polls: max };
         for ticket in self.tickets.values() {
-            if ticket.progress.status.takes_place() {
+            if ticket.progress.takes_place() {
                 let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
                 let left = if is_poll { &mut places.polls } else { &mut places.work };
                 *left = left.saturating_sub(1);

@@ -70,7 +70,7 @@ pub struct Live {
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
     /// Tickets that may have a script or an agent at work at the same time, over all plans. The same number of poll
-    /// checks may run beside them.
+    /// checks may run beside them. An agent that waits for a person's answer takes no place.
     pub max_concurrency: u32,
     /// Whether phases may start at all; an engine that only carries out one verb does not dispatch.
     pub dispatch: bool,

@@ -207,9 +207,20 @@ impl Life {
         let busy = fleet.tickets.values().filter(|ticket| {
             let is_poll = fleet.phase_of(ticket).is_some_and(Phase::is_poll);
             let status = &ticket.progress.status;
-            matches!(status, Status::Preparing) || (!is_poll && status.session().is_some())
+            let asks = !ticket.progress.requests.is_empty();
+            matches!(status, Status::Preparing) || (!is_poll && !asks && status.session().is_some())
         });
-        assert!(busy.count() <= fleet.policy.max_concurrency as usize, "more at work than places");
+        let begins = |effect: &Effect| match effect {
+            Effect::Prepare { .. } => true,
+            Effect::RunSession { order, reattach } => !reattach && !order.phase.is_poll(),
+            _ => false,
+        };
+        // Those who were answered go on working beside those who took their places meanwhile.
+        let started = out.effects.iter().any(begins);
+        assert!(
+            !started || busy.count() <= fleet.policy.max_concurrency as usize,
+            "something started without a free place"
+        );
 
         for (key, ticket) in &fleet.tickets {
             let _one_zone = placement(fleet, ticket);

@@ -186,6 +186,23 @@ fn approvals_show_in_the_zone_they_ask_for_and_decide_where_it_goes() {
 }
 
 #[test]
+fn an_agent_that_waits_for_a_person_leaves_its_place_to_others_and_works_on_beside_them() {
+    let mut world = World::new(build_test_done(), &[("A", &[]), ("B", &[]), ("C", &[]), ("D", &[])]);
+    world.prepare_all();
+    let working = |world: &World| {
+        ["A", "B", "C", "D"].into_iter().filter(|id| world.place(id).zone == Zone::Working).collect::<Vec<_>>()
+    };
+    assert_eq!(working(&world), ["A", "B", "C"]);
+    let ask = Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None };
+    let report = AgentReport::Ask { request: RequestId::new("r").unwrap(), ask };
+    world.report(Report::Agent { session: world.session("A"), report });
+    world.prepare_all();
+    assert_eq!(working(&world), ["B", "C", "D"]);
+    world.act("A", approve()).unwrap();
+    assert_eq!(working(&world), ["A", "B", "C", "D"]);
+}
+
+#[test]
 fn a_permission_is_bound_to_its_request_and_the_answer_survives_a_restart() {
     let mut world = World::new(build_test_done(), &[("A", &[])]);
     world.prepare_all();
