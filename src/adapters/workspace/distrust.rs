@@ -80,6 +80,12 @@ pub(super) fn overrides(listing: &[u8]) -> Overrides {
     result
 }
 
+/// Says whether the repository's configuration has parts elsewhere, which may change without any change to its files.
+pub(super) fn includes(listing: &[u8]) -> bool {
+    let is_include = |key: &[u8]| key.starts_with(b"include.") || key.starts_with(b"includeif.");
+    parse(listing).iter().any(|entry| is_include(entry.key))
+}
+
 /// Returns the settings that need no look at the repository.
 pub(super) fn always() -> Vec<Setting> {
     ALWAYS.map(|(key, value)| setting(key, value)).to_vec()

@@ -2,19 +2,21 @@
 //!
 //! Owns the environment of every git command: nothing of git's own variables is inherited (but where the user keeps
 //! the configuration and how it authenticates), no prompt can appear, and what the repository's configuration would
-//! run is replaced (see [`super::distrust`], read afresh for each command). A command is told its git directory, so a
+//! run is replaced (see [`super::distrust`], looked at before each command). A command is told its git directory, so a
 //! directory that is no working tree any more never makes git act on the one above it. Must never be given a ref or
 //! path that could be read as an option: callers pass object ids, full ref names and absolute paths.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tokio::time::sleep;
 
+use super::contention::{self, Wait};
 use super::distrust::{self, Setting};
+use super::seen::{Fingerprint, Seen};
 use crate::adapters::process::{Call, Output, RunError, inherited_env};
 use crate::slots::{ErrorClass, SlotError};
 
@@ -22,8 +24,8 @@ use crate::slots::{ErrorClass, SlotError};
 const OLDEST: (u32, u32) = (2, 38);
 /// How long one command may take where the caller says nothing.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Pauses between attempts while another git holds a lock, in milliseconds; about six seconds in all.
-const PAUSES: [u64; 8] = [25, 50, 100, 200, 400, 800, 1600, 3000];
+/// How long a command that changes something waits for another git that holds a lock.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Git's variables that are the user's and not about one repository.
 const KEPT: [&str; 6] =
     ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS"];
@@ -35,6 +37,8 @@ const DIFFING: [&str; 7] = ["diff", "diff-files", "diff-index", "diff-tree", "fo
 pub(crate) struct Git {
     env: Vec<(OsString, OsString)>,
     checked: OnceCell<()>,
+    seen: Seen,
+    patience: Duration,
 }
 
 /// Where a command works.
@@ -54,6 +58,11 @@ impl Place {
     pub(crate) fn checkout(git_dir: &Path, work_tree: &Path) -> Self {
         Self { git_dir: git_dir.to_owned(), work_tree: Some(work_tree.to_owned()) }
     }
+
+    /// Returns where commands run: among the files of the checkout, or in the repository without one.
+    pub(super) fn files(&self) -> &Path {
+        self.work_tree.as_ref().unwrap_or(&self.git_dir)
+    }
 }
 
 /// One git command.
@@ -64,13 +73,14 @@ pub(crate) struct GitCall {
     stdin: Option<Vec<u8>>,
     limit: Duration,
     writes: bool,
-    enters: Option<Place>,
+    room: Option<usize>,
 }
 
 impl GitCall {
     /// Returns a command that only looks: it takes no optional locks and is not repeated.
     pub(crate) fn read<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
-        Self { args: with_plain_diffs(args), env: Vec::new(), stdin: None, limit: LIMIT, writes: false, enters: None }
+        let args = with_plain_diffs(args);
+        Self { args, env: Vec::new(), stdin: None, limit: LIMIT, writes: false, room: None }
     }
 
     /// Returns a command that changes the repository: it is repeated while another git holds a lock.
@@ -90,9 +100,9 @@ impl GitCall {
         self
     }
 
-    /// Says that git will also run itself in another checkout, whose own configuration has to be distrusted too.
-    pub(crate) fn enters(mut self, checkout: Place) -> Self {
-        self.enters = Some(checkout);
+    /// Sets how many bytes it may print; more than that is an error.
+    pub(super) fn room(mut self, bytes: usize) -> Self {
+        self.room = Some(bytes);
         self
     }
 
@@ -149,32 +159,38 @@ impl Git {
         // Without this ssh asks on the terminal, which is the screen's.
         env.push(("SSH_ASKPASS_REQUIRE".into(), "force".into()));
         env.push(("GIT_TERMINAL_PROMPT".into(), "0".into()));
-        Self { env, checked: OnceCell::new() }
+        Self { env, checked: OnceCell::new(), seen: Seen::default(), patience: PATIENCE }
+    }
+
+    /// Sets how long a command waits for another git that holds a lock.
+    #[cfg(test)]
+    pub(super) fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Runs a command and returns how it ended, whatever its exit code.
     pub(crate) async fn run(&self, place: &Place, call: &GitCall) -> Result<Output, GitError> {
         self.checked.get_or_try_init(|| self.check_version()).await?;
-        let mut pauses = PAUSES.iter();
+        let mut wait = Wait::new(self.patience);
         loop {
             let output = self.once(place, call).await?;
-            if output.status.success() || !call.writes || !is_contention(&output) {
+            let contended = call.writes && !output.status.success() && is_contention(&output);
+            if !contended || !wait.pause(&output, place.files()).await {
                 return Ok(output);
-            }
-            match pauses.next() {
-                Some(pause) => sleep(Duration::from_millis(*pause)).await,
-                None => return Ok(output),
             }
         }
     }
 
     /// Runs a command that has to succeed and returns its standard output without the final line end.
     pub(crate) async fn text(&self, place: &Place, call: &GitCall) -> Result<String, GitError> {
+        Ok(String::from_utf8_lossy(&self.bytes(place, call).await?).trim_end().to_owned())
+    }
+
+    /// Runs a command that has to succeed and returns its standard output.
+    pub(super) async fn bytes(&self, place: &Place, call: &GitCall) -> Result<Vec<u8>, GitError> {
         let output = self.run(place, call).await?;
-        if !output.status.success() {
-            return Err(failed(&output));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+        if output.status.success() { Ok(output.stdout) } else { Err(failed(&output)) }
     }
 
     /// Returns the names of content filters that the repository defines and that are not run.
@@ -183,14 +199,13 @@ impl Git {
     }
 
     async fn once(&self, place: &Place, call: &GitCall) -> Result<Output, GitError> {
-        let mut listing = self.configuration(place).await?;
-        if let Some(entered) = &call.enters {
-            listing.extend(self.configuration(entered).await?);
-        }
-        let overrides = distrust::overrides(&listing);
+        let overrides = distrust::overrides(&self.configuration(place).await?);
         let mut run = self.call(place, &overrides.settings).args(&call.args).limit(call.limit).envs(call.env.clone());
         if !call.writes {
             run = run.envs([("GIT_OPTIONAL_LOCKS", "0")]);
+        }
+        if let Some(bytes) = call.room {
+            run = run.stdout_kept(bytes);
         }
         if let Some(bytes) = &call.stdin {
             run = run.stdin(bytes.clone());
@@ -203,19 +218,28 @@ impl Git {
         Ok(output)
     }
 
-    /// Lists the configuration that is in force in a place, with the scope of each setting.
-    async fn configuration(&self, place: &Place) -> Result<Vec<u8>, GitError> {
+    /// Lists the configuration that is in force in a place, with the scope of each setting. What was listed before
+    /// counts for as long as no file that it came from changed.
+    async fn configuration(&self, place: &Place) -> Result<Arc<Vec<u8>>, GitError> {
+        let key = (place.git_dir.clone(), place.work_tree.clone());
+        if let Some(listing) = self.seen.listing(&key).await {
+            return Ok(listing);
+        }
+        let before = Fingerprint::of(&place.git_dir, &self.env).await;
         let list = self.call(place, &distrust::always()).args(["config", "--list", "-z", "--show-scope"]);
         let output = list.run().await?;
         if !output.status.success() || output.cut {
             return Err(failed(&output));
         }
-        Ok(output.stdout)
+        let listing = Arc::new(output.stdout);
+        if !distrust::includes(&listing) {
+            self.seen.keep(key, before, Arc::clone(&listing));
+        }
+        Ok(listing)
     }
 
     fn call(&self, place: &Place, settings: &[Setting]) -> Call {
-        let dir = place.work_tree.as_ref().unwrap_or(&place.git_dir);
-        let mut call = Call::new("git", dir).envs(self.env.clone()).envs([("GIT_DIR", &place.git_dir)]);
+        let mut call = Call::new("git", place.files()).envs(self.env.clone()).envs([("GIT_DIR", &place.git_dir)]);
         if let Some(tree) = &place.work_tree {
             call = call.envs([("GIT_WORK_TREE", tree)]);
         }
@@ -241,6 +265,9 @@ impl Git {
 /// Returns the error for a command that should have succeeded.
 pub(super) fn failed(output: &Output) -> GitError {
     let mut message = output.failure();
+    if let Some(lock) = contention::wanted(&output.stderr_text(), Path::new("/")) {
+        message.push_str(&format!("; {}", contention::holder(&lock)));
+    }
     if message.contains(" filter '") || message.contains(" filter ") && message.contains("smudge") {
         message.push_str(
             "\nhint: aotui does not run filters set in the repository's own config, which agents can write; \

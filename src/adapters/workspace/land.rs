@@ -3,33 +3,21 @@
 //! Owns the local merge: computed without any checkout, recorded as a commit with two parents, and put on the base
 //! branch by compare-and-swap. Where the base is checked out, that checkout is fast-forwarded by git itself, which
 //! refuses to overwrite work. Landings in one repository take turns, across processes too, by a lock on a file in its
-//! git directory. May be repeated: what has landed is found to have.
+//! git directory (see [`super::turns`]). May be repeated: what has landed is found to have.
 
-use std::fs::OpenOptions;
-use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use gix::ObjectId;
-use rustix::fs::{FlockOperation, flock};
-use tokio::time::{Instant, sleep};
 
 use super::git::{Git, GitCall, GitError, Place, failed};
 use super::prepare::CHECKOUT_LIMIT;
 use super::repository::{Checkout, CheckoutState, Repository, check_branch_name};
-use super::{look, point};
+use super::{look, point, turns};
 use crate::adapters::process::Output;
 use crate::slots::SlotError;
 
 /// How often a landing starts over after the base moved under it.
 const ATTEMPTS: u32 = 10;
-/// How long a landing waits for the others.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// How often it looks whether it is its turn.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// The file landings lock, in the git directory all checkouts share.
-const LOCK_FILE: &str = "aotui-land.lock";
 /// How many conflicting paths a message names.
 const PATHS_SHOWN: usize = 10;
 
@@ -136,7 +124,7 @@ pub(super) async fn land_with(git: &Git, request: LandRequest) -> Result<Landed,
     check_branch_name(&request.base)?;
     let repo = request.repo.clone();
     let common_dir = look(move || Repository::open(&repo)?.common_dir()).await?;
-    let _turn = take_turn(&common_dir, &request.base).await?;
+    let _turn = turns::landing(&common_dir).await?;
     let landing = Landing { git, at: Place::repository(&common_dir), request };
     for _ in 0..ATTEMPTS {
         if let Some(landed) = landing.attempt().await? {
@@ -308,28 +296,6 @@ fn ends(request: &LandRequest) -> Result<Option<Ends>, LandError> {
     checkouts
         .retain(|checkout| checkout.branch.as_ref() == Some(&request.base) && checkout.state == CheckoutState::Whole);
     Ok(Some(Ends { base, base_tree: repo.tree(base)?, branch, checkouts }))
-}
-
-/// Waits until no other landing in the repository is under way; the turn ends when the result is dropped.
-async fn take_turn(common_dir: &Path, base: &str) -> Result<OwnedFd, LandError> {
-    let busy = |why: String| LandError::Busy { base: base.to_owned(), why };
-    let path = common_dir.join(LOCK_FILE);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default());
-    let file = options.open(&path).map_err(|error| LandError::Git(format!("{}: {error}", path.display())))?;
-    let file = OwnedFd::from(file);
-    let patience = Instant::now() + PATIENCE;
-    while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        if error != rustix::io::Errno::WOULDBLOCK && error != rustix::io::Errno::INTR {
-            return Err(LandError::Git(format!("{} cannot be locked: {error}", path.display())));
-        }
-        if Instant::now() > patience {
-            return Err(busy(format!("another landing holds {}", path.display())));
-        }
-        sleep(LOOK_AGAIN).await;
-    }
-    Ok(file)
 }
 
 fn words_of(output: &Output) -> String {

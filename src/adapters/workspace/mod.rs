@@ -1,26 +1,34 @@
 //! Workspaces as git worktrees, and landing their branches, on the user's own repository.
 //!
-//! Owns everything aotui does to a repository on the host: one worktree and one branch per ticket, a rescue ref before
-//! a worktree goes, and the local merge. Must never touch the user's checkout (but to fast-forward it in a landing
-//! that git itself finds safe), never remove what is dirty or in use, and never run a program that a repository names.
+//! Owns everything aotui does to a repository on the host: one worktree and one branch per ticket, a rescue ref with
+//! all that is in a worktree before it goes, and the local merge. Must never touch the user's checkout (but to
+//! fast-forward it in a landing that git itself finds safe), never remove what is in use or not on a ref, and never run
+//! a program that a repository names.
 //!
 //! Ignored files (build output, a copied `.env`) do not protect a worktree: they go with it.
 
+mod aside;
 mod base;
+mod capture;
+mod contention;
 mod distrust;
 pub(crate) mod git;
 mod land;
+mod mend;
 mod prepare;
 mod remove;
 mod repository;
+mod seen;
+mod turns;
+mod who;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use self::base::Fetches;
 use self::git::Git;
 pub use self::land::{LandError, LandRequest, Landed, land};
+use self::turns::Turns;
 use crate::faults;
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
@@ -35,14 +43,6 @@ const BEING_MADE: &str = "initializing";
 pub struct GitWorkspace {
     git: Git,
     repositories: Mutex<HashMap<PathBuf, Arc<Turns>>>,
-}
-
-/// What callers working on one repository share.
-#[derive(Debug, Default)]
-struct Turns {
-    /// Held while worktrees or branches are made or removed.
-    writing: tokio::sync::Mutex<()>,
-    fetches: Fetches,
 }
 
 impl Default for GitWorkspace {
@@ -73,8 +73,13 @@ impl Workspace for GitWorkspace {
     }
 
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {
-        Box::pin(self.remove_checkout(request))
+        Box::pin(self.remove_checkout(request, || Ok(())))
     }
+}
+
+/// Returns text from outside for one line of a message.
+fn clean(text: impl AsRef<str>) -> String {
+    text.as_ref().chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
 }
 
 /// Passes a durable step of work on a repository.

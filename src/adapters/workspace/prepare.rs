@@ -53,7 +53,8 @@ impl GitWorkspace {
         check_request(&request)?;
         let common_dir = self.freshen(&request).await?;
         let turns = self.turns(&common_dir);
-        let _turn = turns.writing.lock().await;
+        let _turn = turns.take(&common_dir).await?;
+        self.mend(&request, &common_dir).await?;
         let asked = request.clone();
         let seen = look(move || see(&asked)).await?;
         let adopted = match plan(&seen, &request)? {
@@ -96,16 +97,19 @@ impl GitWorkspace {
 
     async fn take_over(&self, seen: &Seen, request: &WorkspaceRequest, there: &Checkout) -> Result<(), SlotError> {
         let repository = Place::repository(&seen.common_dir);
-        match there.locked.as_deref() {
-            None => {}
-            Some(BEING_MADE) => {
-                // Git was killed while it wrote the files; nobody has worked there, so they can be written again.
-                let tree = Place::checkout(&there.git_dir, &there.path);
-                let reset = GitCall::write(["reset", "--hard", "--quiet"]).limit(CHECKOUT_LIMIT);
-                self.git.text(&tree, &reset).await?;
-                self.unlock(&repository, &seen.path).await?;
-            }
-            Some(_) => return Ok(()),
+        let tree = Place::checkout(&there.git_dir, &there.path);
+        let half_made = there.locked.as_deref() == Some(BEING_MADE);
+        if half_made {
+            // Git was killed while it wrote the files; nobody has worked there, so they can be written again.
+            let reset = GitCall::write(["reset", "--hard", "--quiet"]).limit(CHECKOUT_LIMIT);
+            self.git.text(&tree, &reset).await?;
+            self.unlock(&repository, &seen.path).await?;
+        } else if !there.git_dir.join("index").exists() {
+            // Its registration was made again: git has to learn which files are as they were.
+            self.git.text(&tree, &GitCall::write(["reset", "--mixed", "--quiet"]).limit(CHECKOUT_LIMIT)).await?;
+        }
+        if there.locked.is_some() && !half_made {
+            return Ok(());
         }
         self.lock(&repository, request, &seen.path).await
     }

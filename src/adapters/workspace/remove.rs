@@ -1,135 +1,218 @@
 //! Removing a ticket's worktree without losing anything.
 //!
-//! Owns the rule what may go: only a clean worktree of this repository with its own branch checked out, that no
-//! process works in and nobody else locked. Its tip is put on a rescue ref first, and the rule is checked again right
-//! before git removes it (without force, so that git checks too).
+//! Owns the rule what may go: a worktree of this repository that no process is in, that nobody else locked and nothing
+//! else is mounted or nested in. Everything in it is put on a rescue ref first. Then it is moved aside and looked at
+//! again under a name nobody uses; only what is found to be on the ref in every part is deleted.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use gix::ObjectId;
 
-use super::git::{GitCall, Place};
+use super::capture::Captured;
+use super::git::{GitCall, GitError, Place};
 use super::prepare::{CHECKOUT_LIMIT, NO_COMMIT};
 use super::repository::{Checkout, CheckoutState, Repository, real};
-use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look, point};
+use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, aside, clean, look, point, who};
+use crate::domain::ids::TicketKey;
 use crate::slots::workspace::{Removal, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
 
-/// How many file names are shown of those that would be lost.
-const NAMES_SHOWN: usize = 3;
+/// The tree without any file, in which git keeps it without being asked.
+const NO_FILES: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 impl GitWorkspace {
-    pub(super) async fn remove_checkout(&self, request: WorkspaceRequest) -> Result<Removal, SlotError> {
+    /// Removes a worktree if nothing can be lost and `still` says, when everybody else has to wait, that it shall go.
+    pub(super) async fn remove_checkout(
+        &self,
+        request: WorkspaceRequest,
+        still: impl FnOnce() -> Result<(), String>,
+    ) -> Result<Removal, SlotError> {
         let repo = request.repo.clone();
         let common_dir = look(move || Repository::open(&repo)?.common_dir()).await?;
         let turns = self.turns(&common_dir);
-        let _turn = turns.writing.lock().await;
+        let _turn = turns.take(&common_dir).await?;
+        if let Err(why) = still() {
+            return Ok(Removal::Kept { why });
+        }
+        settle(&request, &common_dir).await?;
         let Some(there) = find(&request).await? else { return absent(request).await };
-        if let Some(why) = self.reason_to_keep(&request, &there).await? {
+        if let Some(why) = reason_to_keep(&there, &there.path).await? {
             return Ok(Removal::Kept { why });
         }
-        let kept_ref = self.rescue(&request, &common_dir, &there).await?;
-        let Some(now) = find(&request).await? else { return absent(request).await };
-        if now.head != there.head {
-            return Ok(Removal::Kept { why: format!("new commits arrived in {}", request.path.display()) });
+        if there.state == CheckoutState::Gone {
+            let kept_ref = self.forget(&request, &common_dir, &there).await?;
+            return Ok(Removal::Removed { kept_ref });
         }
-        if let Some(why) = self.reason_to_keep(&request, &now).await? {
-            return Ok(Removal::Kept { why });
+        let held = match self.capture(&request.ticket, &common_dir, &there, &there.path).await {
+            Ok(held) => held,
+            Err(error) => return Ok(Removal::Kept { why: unrecorded(&there.path, &error) }),
+        };
+        let kept_ref = self.rescue(&request, &common_dir, &held).await?;
+        point("worktree.aside")?;
+        let place = aside::place(&there.path);
+        if let Err(error) = aside::rename(&there.path, &place) {
+            let path = there.path.display();
+            return Ok(Removal::Kept { why: format!("{path} cannot be moved to {}: {error}", place.display()) });
         }
-        match self.unregister(&common_dir, &now).await {
-            Ok(()) if now.path.exists() => {
-                Ok(Removal::Kept { why: format!("git left something in {}", request.path.display()) })
-            }
-            Ok(()) => Ok(Removal::Removed { kept_ref }),
-            Err(error) => {
-                self.lock(&Place::repository(&common_dir), &request, &now.path).await?;
-                Ok(Removal::Kept { why: error.message })
-            }
+        let going = Going { common_dir: &common_dir, request: &request, there: &there, place: &place };
+        let kept = match self.last_look(&going, &held).await {
+            Ok(()) => None,
+            Err(why) => Some(going.put_back(why)?),
+        };
+        match kept {
+            Some(why) => Ok(Removal::Kept { why }),
+            None => delete(place, kept_ref).await,
         }
     }
 
-    /// Forgets a registration whose directory is gone, after its commit was put on a rescue ref.
+    /// Makes sure that what is going is on the ref in every part, and has git forget it; says why it has to stay.
+    async fn last_look(&self, going: &Going<'_>, held: &Captured) -> Result<(), String> {
+        let said = |error: SlotError| error.message;
+        let path = going.there.path.display();
+        let now = find(going.request).await.map_err(said)?.ok_or_else(|| format!("git forgot {path}"))?;
+        if let Some(why) = reason_to_keep(&now, going.place).await.map_err(said)? {
+            return Err(why);
+        }
+        let found = self.capture(&going.request.ticket, going.common_dir, &now, going.place).await;
+        if found.map_err(|error| unrecorded(going.place, &error))? != *held {
+            return Err(format!("something changed in {path} while it was being removed"));
+        }
+        self.unregister(going.common_dir, &now).await.map_err(said)
+    }
+
+    /// Forgets a registration whose directory is gone, after its commits were put on a rescue ref, and returns that.
     pub(super) async fn forget(
         &self,
         request: &WorkspaceRequest,
         common_dir: &Path,
         gone: &Checkout,
-    ) -> Result<(), SlotError> {
+    ) -> Result<String, SlotError> {
         if let Some(why) = foreign_lock(gone) {
             return Err(SlotError::new(ErrorClass::Conflict, format!("{}: {why}", request.path.display())));
         }
-        self.rescue(request, common_dir, gone).await?;
-        self.unregister(common_dir, gone).await
+        let loose = self.loose_commits(&request.ticket, common_dir, gone).await?;
+        let held = Captured { head: gone.head, files: None, staged: None, loose };
+        let kept_ref = self.rescue(request, common_dir, &held).await?;
+        self.unregister(common_dir, gone).await?;
+        Ok(kept_ref)
     }
 
-    async fn unregister(&self, common_dir: &Path, checkout: &Checkout) -> Result<(), SlotError> {
-        let repository = Place::repository(common_dir);
-        if checkout.locked.is_some() {
-            self.unlock(&repository, &checkout.path).await?;
-        }
+    /// Has git forget a worktree whose directory is gone. The lock goes with the registration, never before it.
+    async fn unregister(&self, common_dir: &Path, gone: &Checkout) -> Result<(), SlotError> {
         point("worktree.remove")?;
-        let words = ["worktree", "remove", "--"].map(AsRef::as_ref).into_iter();
-        let mut remove = GitCall::write(words.chain([checkout.path.as_os_str()])).limit(CHECKOUT_LIMIT);
-        if checkout.state == CheckoutState::Whole {
-            remove = remove.enters(Place::checkout(&checkout.git_dir, &checkout.path));
-        }
-        self.git.text(&repository, &remove).await?;
+        let words = ["worktree", "remove", "--force", "--force", "--"].map(AsRef::as_ref).into_iter();
+        let remove = GitCall::write(words.chain([gone.path.as_os_str()])).limit(CHECKOUT_LIMIT);
+        self.git.text(&Place::repository(common_dir), &remove).await?;
         point("worktree.removed")
     }
 
-    /// Puts the checked-out commit on the ticket's rescue ref and returns the ref's name. A rescue ref of other work
+    /// Puts what a checkout holds on the ticket's rescue ref and returns the ref's name. A rescue ref of other work
     /// stays; the next free one is taken.
     async fn rescue(
         &self,
         request: &WorkspaceRequest,
         common_dir: &Path,
-        there: &Checkout,
+        held: &Captured,
     ) -> Result<String, SlotError> {
-        let Some(tip) = there.head else { return Ok(format!("refs/heads/{}", request.branch)) };
+        let at = Place::repository(common_dir);
+        let tip = match (held.head, held.files, held.staged, held.loose.as_slice()) {
+            (None, None, None, []) => return Ok(format!("refs/heads/{}", request.branch)),
+            (Some(head), None, None, []) => head,
+            _ => self.record(&at, request, held).await?,
+        };
         let asked = request.clone();
         let (name, old) = look(move || free_rescue_ref(&asked, tip)).await?;
         let (new, old) = (tip.to_string(), old.map_or(NO_COMMIT.to_owned(), |old| old.to_string()));
-        let update = ["update-ref", "-m", "aotui: before its worktree goes", &name, &new, &old];
         point("rescue.ref")?;
-        self.git.text(&Place::repository(common_dir), &GitCall::write(update)).await?;
+        let update = ["update-ref", "-m", "aotui: before its worktree goes", &name, &new, &old];
+        self.git.text(&at, &GitCall::write(update)).await?;
         Ok(name)
     }
 
-    /// Says what would be lost by removing a checkout; `None` where nothing would.
-    async fn reason_to_keep(&self, request: &WorkspaceRequest, there: &Checkout) -> Result<Option<String>, SlotError> {
-        let path = there.path.display();
-        if there.main {
-            return Ok(Some(format!("{path} is the repository's own checkout")));
+    /// Records what is on no ref as a commit: its tree is the files, its parents are where they were, what was staged
+    /// and what only this checkout knew.
+    async fn record(&self, at: &Place, request: &WorkspaceRequest, held: &Captured) -> Result<ObjectId, SlotError> {
+        let mut born = Born { tree: NO_FILES.to_owned(), date: "@0 +0000".to_owned() };
+        if let Some(head) = held.head {
+            let show = ["log", "-1", "--format=%T @%ct +0000", &head.to_string()].map(str::to_owned);
+            let said = self.git.text(at, &GitCall::read(show)).await?;
+            let bug = || SlotError::new(ErrorClass::Bug, format!("git log said `{}`", clean(&said)));
+            let (tree, date) = said.split_once(' ').ok_or_else(bug)?;
+            born = Born { tree: tree.to_owned(), date: date.to_owned() };
         }
-        if let Some(why) = foreign_lock(there) {
-            return Ok(Some(why));
+        let mut parents: Vec<ObjectId> = held.head.into_iter().collect();
+        if let Some(staged) = held.staged {
+            let note = format!("aotui: what was staged in the worktree of {}\n", request.ticket);
+            let index = Born { tree: staged.to_string(), date: born.date.clone() };
+            parents.push(self.commit(at, &index, &parents, note).await?);
         }
-        match there.state {
-            CheckoutState::Gone => return Ok(None),
-            CheckoutState::Foreign => return Ok(Some(format!("{path} is not a working tree of this repository"))),
-            CheckoutState::Whole => {}
-        }
-        if let Some(unfinished) = there.unfinished {
-            return Ok(Some(format!("{unfinished} is unfinished in {path}")));
-        }
-        match &there.branch {
-            Some(branch) if *branch == request.branch => {}
-            Some(branch) => return Ok(Some(format!("{path} has `{branch}` checked out, not `{}`", request.branch))),
-            None => return Ok(Some(format!("HEAD is detached in {path}"))),
-        }
-        let words = ["status", "--porcelain=v1", "-z", "--no-renames"];
-        let status = words.into_iter().chain(["--untracked-files=normal", "--ignore-submodules=dirty"]);
-        let tree = Place::checkout(&there.git_dir, &there.path);
-        match self.git.text(&tree, &GitCall::read(status)).await {
-            Ok(status) if status.is_empty() => {}
-            Ok(status) => return Ok(Some(format!("{path} has {}", uncommitted(&status)))),
-            Err(error) => return Ok(Some(format!("git cannot tell whether {path} is clean: {error}"))),
-        }
-        let inside = there.path.clone();
-        let user = look(move || Ok(process_inside(&inside))).await?;
-        Ok(user.map(|user| format!("{user} works in {path}")))
+        parents.extend(&held.loose);
+        born.tree = held.files.map_or(born.tree, |files| files.to_string());
+        let note = format!("aotui: what the worktree of {} held on no ref\n", request.ticket);
+        self.commit(at, &born, &parents, note).await
     }
+
+    async fn commit(&self, at: &Place, born: &Born, parents: &[ObjectId], note: String) -> Result<ObjectId, SlotError> {
+        let parents = parents.iter().flat_map(|parent| ["-p".to_owned(), parent.to_string()]);
+        let args = ["commit-tree".to_owned(), born.tree.clone()].into_iter().chain(parents);
+        let mut call = GitCall::write(args.chain(["-F".to_owned(), "-".to_owned()])).stdin(note);
+        for who in ["AUTHOR", "COMMITTER"] {
+            call = call.env(&format!("GIT_{who}_NAME"), "aotui").env(&format!("GIT_{who}_EMAIL"), "aotui@localhost");
+            call = call.env(&format!("GIT_{who}_DATE"), &born.date);
+        }
+        let said = self.git.text(at, &call).await?;
+        let bug = |_| SlotError::new(ErrorClass::Bug, format!("git commit-tree said `{}`", clean(&said)));
+        ObjectId::from_hex(said.as_bytes()).map_err(bug)
+    }
+}
+
+/// The tree of a commit, and a date that is the same each time, so that recording the same twice gives one commit.
+struct Born {
+    tree: String,
+    date: String,
+}
+
+/// A worktree that was moved aside.
+struct Going<'a> {
+    common_dir: &'a Path,
+    request: &'a WorkspaceRequest,
+    there: &'a Checkout,
+    place: &'a Path,
+}
+
+impl Going<'_> {
+    /// Puts the worktree back to where it was and returns why it stays.
+    fn put_back(&self, why: String) -> Result<String, SlotError> {
+        aside::rename(self.place, &self.there.path).map_err(|error| {
+            let (place, path) = (self.place.display(), self.there.path.display());
+            let words = format!("{why}; it is at {place} and cannot be put back to {path}: {error}");
+            SlotError::new(ErrorClass::Conflict, words)
+        })?;
+        Ok(why)
+    }
+}
+
+async fn delete(place: PathBuf, kept_ref: String) -> Result<Removal, SlotError> {
+    point("worktree.delete")?;
+    let shown = place.display().to_string();
+    let deleted = look(move || Ok(aside::delete(&place))).await?;
+    Ok(match deleted {
+        Ok(()) => Removal::Removed { kept_ref },
+        Err(error) => Removal::Kept { why: format!("{shown} cannot be deleted: {error}; its work is on {kept_ref}") },
+    })
+}
+
+/// Finishes or undoes what a removal that was killed left.
+pub(super) async fn settle(request: &WorkspaceRequest, common_dir: &Path) -> Result<(), SlotError> {
+    let (path, common_dir) = (real(&request.path), common_dir.to_owned());
+    look(move || {
+        aside::settle(&path, &common_dir).map_err(|error| {
+            let (place, path) = (aside::place(&path), path.display());
+            let words = format!("{} is what a removal of {path} left, and stays: {error}", place.display());
+            SlotError::new(ErrorClass::Conflict, words)
+        })
+    })
+    .await
 }
 
 async fn find(request: &WorkspaceRequest) -> Result<Option<Checkout>, SlotError> {
@@ -149,7 +232,7 @@ async fn absent(request: WorkspaceRequest) -> Result<Removal, SlotError> {
             return Ok(Removal::Kept { why: format!("{path} is not a worktree of {}", request.repo.display()) });
         }
         let repo = Repository::open(&request.repo)?;
-        let names = [rescue_ref(&request, 1), format!("refs/heads/{}", request.branch)];
+        let names = [rescue_ref(&request.ticket, 1), format!("refs/heads/{}", request.branch)];
         for name in names {
             if repo.commit(&name)?.is_some() {
                 return Ok(Removal::Removed { kept_ref: name });
@@ -160,8 +243,42 @@ async fn absent(request: WorkspaceRequest) -> Result<Removal, SlotError> {
     .await
 }
 
-fn rescue_ref(request: &WorkspaceRequest, n: u32) -> String {
-    let base = format!("refs/aotui/rescue/{}/{}", request.ticket.plan, request.ticket.ticket);
+/// Says what keeps a checkout whose files are at `files` now from going; `None` where nothing does.
+async fn reason_to_keep(there: &Checkout, files: &Path) -> Result<Option<String>, SlotError> {
+    let path = there.path.display();
+    if there.main {
+        return Ok(Some(format!("{path} is the repository's own checkout")));
+    }
+    if let Some(why) = foreign_lock(there) {
+        return Ok(Some(why));
+    }
+    match (there.state, files == there.path) {
+        (CheckoutState::Gone, true) => return Ok(None),
+        (CheckoutState::Foreign, true) => {
+            return Ok(Some(format!("{path} is not a working tree of this repository")));
+        }
+        (CheckoutState::Whole, true) | (CheckoutState::Gone, false) => {}
+        (CheckoutState::Whole | CheckoutState::Foreign, false) => {
+            return Ok(Some(format!("something new came to {path}")));
+        }
+    }
+    let files = files.to_owned();
+    look(move || {
+        if let Some(mount) = who::mount_inside(&files) {
+            return Ok(Some(format!("a file system is mounted at {}", mount.display())));
+        }
+        Ok(who::inside(&files).map(|user| format!("{user} works in {}", files.display())))
+    })
+    .await
+}
+
+fn unrecorded(path: &Path, error: &GitError) -> String {
+    format!("what is in {} cannot be put on a ref: {error}", path.display())
+}
+
+/// Returns the name of the ticket's `n`-th rescue ref, from 1.
+pub(super) fn rescue_ref(ticket: &TicketKey, n: u32) -> String {
+    let base = format!("refs/aotui/rescue/{}/{}", ticket.plan, ticket.ticket);
     // `@` is not allowed in ids, so this is never another ticket's ref.
     if n == 1 { base } else { format!("{base}@{n}") }
 }
@@ -170,7 +287,7 @@ fn rescue_ref(request: &WorkspaceRequest, n: u32) -> String {
 fn free_rescue_ref(request: &WorkspaceRequest, tip: ObjectId) -> Result<(String, Option<ObjectId>), SlotError> {
     let repo = Repository::open(&request.repo)?;
     for n in 1.. {
-        let name = rescue_ref(request, n);
+        let name = rescue_ref(&request.ticket, n);
         match repo.commit(&name)? {
             Some(old) if !repo.reaches(tip, old)? => {}
             old => return Ok((name, old)),
@@ -188,31 +305,4 @@ fn foreign_lock(checkout: &Checkout) -> Option<String> {
         "" => Some("someone locked it".to_owned()),
         reason => Some(format!("someone locked it: {}", clean(reason))),
     }
-}
-
-/// Sums up what `git status --porcelain=v1 -z --no-renames` lists.
-fn uncommitted(status: &str) -> String {
-    let entries: Vec<&str> = status.split('\0').filter(|entry| !entry.is_empty()).collect();
-    let untracked = entries.iter().filter(|entry| entry.starts_with("??")).count();
-    let names: Vec<String> = entries.iter().filter_map(|entry| entry.get(3..)).take(NAMES_SHOWN).map(clean).collect();
-    let more = if entries.len() > NAMES_SHOWN { ", …" } else { "" };
-    let changed = entries.len() - untracked;
-    format!("uncommitted work: {changed} changed, {untracked} untracked ({}{more})", names.join(", "))
-}
-
-fn clean(text: impl AsRef<str>) -> String {
-    text.as_ref().chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
-}
-
-/// Returns a process that has its working directory in `dir`; `None` also where the system does not tell.
-fn process_inside(dir: &Path) -> Option<String> {
-    let processes = fs::read_dir("/proc").ok()?.filter_map(Result::ok);
-    let found = processes.map(|entry| entry.path()).find(|path| lives_in(path, dir))?;
-    let name = fs::read_to_string(found.join("comm")).unwrap_or_default();
-    let pid = found.file_name().map(PathBuf::from).unwrap_or_default();
-    Some(format!("process {} ({})", pid.display(), clean(name.trim())))
-}
-
-fn lives_in(process: &Path, dir: &Path) -> bool {
-    fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir))
 }

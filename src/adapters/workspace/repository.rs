@@ -151,6 +151,11 @@ impl Repository {
         Ok(commit.tree_id().map_err(|error| self.broken("a commit", &error))?.detach())
     }
 
+    /// Says whether there is a commit of this full name.
+    pub(super) fn has_commit(&self, id: &str) -> bool {
+        ObjectId::from_hex(id.as_bytes()).is_ok_and(|id| self.repo.find_commit(id).is_ok())
+    }
+
     /// Returns every checkout: the main one, if there is one, and the registered worktrees.
     pub(super) fn checkouts(&self) -> Result<Vec<Checkout>, SlotError> {
         let main = self.repo.main_repo().map_err(|error| self.broken("its main checkout", &error))?;

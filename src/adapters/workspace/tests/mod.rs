@@ -1,9 +1,12 @@
 //! Stories about real repositories in temporary directories; nothing outside of them is read or written.
 
+mod contending;
 mod hostile;
 mod landing;
+mod mending;
 mod preparing;
 mod removing;
+mod rescuing;
 
 use std::ffi::OsString;
 use std::fs;
@@ -101,6 +104,21 @@ impl Ground {
 
     fn has_ref(&self, name: &str) -> bool {
         self.try_git(&self.repo, &["rev-parse", "--verify", "--quiet", name]).0
+    }
+
+    /// Returns what a commit holds, file by file.
+    fn files_of(&self, commit: &str) -> Vec<String> {
+        let list = self.git(&self.repo, &["ls-tree", "-r", "--name-only", commit]);
+        list.lines().map(str::to_owned).collect()
+    }
+
+    fn content(&self, commit: &str, file: &str) -> String {
+        self.git(&self.repo, &["show", &format!("{commit}:{file}")])
+    }
+
+    /// Where git keeps what it knows of a worktree.
+    fn registration(&self, ticket: &str) -> PathBuf {
+        self.repo.join(".git/worktrees").join(ticket)
     }
 
     fn git_of_ours(&self) -> Git {

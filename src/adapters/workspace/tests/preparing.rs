@@ -2,6 +2,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use futures_util::future::join_all;
 
+use super::super::base::Fetches;
 use super::*;
 
 #[tokio::test]
@@ -83,19 +84,6 @@ async fn a_checkout_in_the_middle_of_a_rebase_is_taken_over_too() {
 }
 
 #[tokio::test]
-async fn a_checkout_git_was_killed_in_is_completed() {
-    let ground = Ground::new();
-    let ready = ground.prepared("T-1").await;
-    let admin = ground.repo.join(".git/worktrees/T-1");
-    fs::write(admin.join("locked"), "initializing").unwrap();
-    fs::remove_file(admin.join("index")).unwrap();
-    fs::remove_file(ready.path.join("README")).unwrap();
-    assert!(ground.prepared("T-1").await.adopted);
-    assert!(ready.path.join("README").exists());
-    assert_eq!(fs::read_to_string(admin.join("locked")).unwrap().trim(), "aotui plan/T-1");
-}
-
-#[tokio::test]
 async fn a_branch_without_a_checkout_gets_one() {
     let ground = Ground::new();
     let start = ground.tip(&ground.repo, "main");
@@ -134,16 +122,6 @@ async fn something_else_in_the_place_is_left_alone() {
     assert!(error.message.contains("is in the way"), "{error}");
     assert!(request.path.join("precious").exists());
     assert!(!ground.has_ref("refs/heads/aotui/T-1"));
-}
-
-#[tokio::test]
-async fn a_registered_directory_that_is_no_worktree_any_more_is_left_alone() {
-    let ground = Ground::new();
-    let ready = ground.prepared("T-1").await;
-    fs::remove_file(ready.path.join(".git")).unwrap();
-    let error = ground.workspaces().prepare(ground.request("T-1")).await.unwrap_err();
-    assert!(error.message.contains("holds something else"), "{error}");
-    assert!(ready.path.join("README").exists());
 }
 
 #[tokio::test]

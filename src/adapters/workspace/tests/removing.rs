@@ -3,7 +3,7 @@ use std::process::Stdio;
 use super::*;
 
 /// Asks for removal and returns why it was refused; the checkout has to be still there.
-async fn kept(ground: &Ground, ticket: &str) -> String {
+pub(super) async fn kept(ground: &Ground, ticket: &str) -> String {
     let request = ground.request(ticket);
     match ground.workspaces().remove(request.clone()).await.unwrap() {
         Removal::Kept { why } => {
@@ -14,7 +14,7 @@ async fn kept(ground: &Ground, ticket: &str) -> String {
     }
 }
 
-async fn removed(ground: &Ground, ticket: &str) -> String {
+pub(super) async fn removed(ground: &Ground, ticket: &str) -> String {
     let request = ground.request(ticket);
     match ground.workspaces().remove(request.clone()).await.unwrap() {
         Removal::Removed { kept_ref } => {
@@ -54,21 +54,6 @@ async fn a_second_life_of_a_ticket_does_not_overwrite_the_rescue_of_the_first() 
 }
 
 #[tokio::test]
-async fn uncommitted_work_keeps_a_checkout() {
-    let ground = Ground::new();
-    let ready = ground.prepared("T-1").await;
-    fs::write(ready.path.join("README"), "changed\n").unwrap();
-    let why = kept(&ground, "T-1").await;
-    assert!(why.contains("1 changed, 0 untracked (README)"), "{why}");
-    ground.git(&ready.path, &["checkout", "-q", "README"]);
-    fs::write(ready.path.join("new\u{1b}[31m"), "x").unwrap();
-    let why = kept(&ground, "T-1").await;
-    assert!(why.contains("0 changed, 1 untracked (new?[31m)"), "{why}");
-    let list = ground.git(&ground.repo, &["worktree", "list", "--porcelain"]);
-    assert!(list.contains("locked aotui plan/T-1"), "it is as protected as before: {list}");
-}
-
-#[tokio::test]
 async fn ignored_files_do_not_keep_it() {
     let ground = Ground::new();
     ground.commit(&ground.repo, ".gitignore", "target\n");
@@ -78,29 +63,25 @@ async fn ignored_files_do_not_keep_it() {
 }
 
 #[tokio::test]
-async fn a_checkout_in_an_unusual_state_is_kept() {
+async fn what_someone_else_locked_is_kept() {
     let ground = Ground::new();
     let ready = ground.prepared("T-1").await;
-    ground.git(&ready.path, &["checkout", "-q", "--detach"]);
-    assert!(kept(&ground, "T-1").await.contains("HEAD is detached"));
-    ground.git(&ready.path, &["switch", "-q", "-c", "another"]);
-    assert!(kept(&ground, "T-1").await.contains("`another` checked out"));
-    ground.git(&ready.path, &["switch", "-q", "aotui/T-1"]);
     ground.git(&ready.path, &["worktree", "unlock", "."]);
     ground.git(&ready.path, &["worktree", "lock", "--reason", "mine, says Ann", "."]);
     assert!(kept(&ground, "T-1").await.contains("mine, says Ann"));
 }
 
 #[tokio::test]
-async fn an_unfinished_merge_keeps_it_even_when_it_looks_clean() {
+async fn a_file_someone_has_open_keeps_it() {
     let ground = Ground::new();
     let ready = ground.prepared("T-1").await;
-    ground.git(&ground.repo, &["branch", "side"]);
-    ground.commit(&ready.path, "one", "x\n");
-    ground.git(&ready.path, &["commit", "-q", "--allow-empty", "-m", "empty"]);
-    ground.git(&ready.path, &["merge", "-q", "--no-commit", "-s", "ours", "--no-ff", "side"]);
-    fs::write(ground.repo.join(".git/worktrees/T-1/MERGE_HEAD"), ground.tip(&ground.repo, "side")).unwrap();
-    assert!(kept(&ground, "T-1").await.contains("a merge is unfinished"));
+    let open = fs::File::open(ready.path.join("README")).unwrap();
+    let why = kept(&ground, "T-1").await;
+    assert!(why.contains(&format!("process {}", std::process::id())), "{why}");
+    let list = ground.git(&ground.repo, &["worktree", "list", "--porcelain"]);
+    assert!(list.contains("locked aotui plan/T-1"), "it is as protected as before: {list}");
+    drop(open);
+    removed(&ground, "T-1").await;
 }
 
 #[tokio::test]
