@@ -9,6 +9,7 @@ use crate::cli::{DemoArgs, Exit, Failure, output};
 use crate::demo::{self, DemoPlan};
 use crate::domain::command::Command;
 use crate::domain::ids::TicketKey;
+use crate::domain::session::StoppedBy;
 use crate::runtime_dir;
 use crate::slots::runtime::Runtime;
 use crate::store;
@@ -84,7 +85,7 @@ fn reset(root: &Path) -> Result<(), Failure> {
         let runtime = compose::runtime(&house);
         for session in fleet.tickets.values().filter_map(|ticket| ticket.progress.status.session()) {
             runtime
-                .stop(session.clone(), std::time::Duration::from_secs(1))
+                .stop(session.clone(), StoppedBy::Person, std::time::Duration::from_secs(1))
                 .await
                 .map_err(|error| Failure::error(error.to_string()))?;
         }

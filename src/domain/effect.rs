@@ -9,7 +9,7 @@ use super::agent_report::AgentReport;
 use super::agent_run::AgentEnd;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
 use super::plan::Plan;
-use super::session::Answer;
+use super::session::{Answer, StoppedBy};
 use super::ticket::{Checkout, Failure, Ticket};
 use super::time::Timestamp;
 use super::workflow::{Phase, Workflow};
@@ -35,6 +35,8 @@ pub enum Effect {
     StopSession {
         /// The session.
         session: SessionId,
+        /// Who has it ended.
+        by: StoppedBy,
     },
     /// Renders what an approval phase asks; answered by [`Report::Question`].
     Question {

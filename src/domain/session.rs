@@ -61,6 +61,18 @@ pub enum Answer {
     },
 }
 
+/// Who has a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StoppedBy {
+    /// A person who stops, retries or skips its ticket.
+    Person,
+    /// Its time was up.
+    Timeout,
+    /// A person who stops everything at once.
+    Shutdown,
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "outcome")]

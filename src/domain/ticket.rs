@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::agent_run::{AgentEnd, Conversation, Spent};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
 use super::plain::short_line;
-use super::session::{Answer, Outcome, Request};
+use super::session::{Answer, Outcome, Request, StoppedBy};
 use super::time::Timestamp;
 
 /// What a person or a planner says about a ticket. The engine never changes it.
@@ -200,6 +200,16 @@ pub enum AfterStop {
         /// The phase to go on with.
         to: PhaseId,
     },
+}
+
+impl AfterStop {
+    /// Returns who has the session ended.
+    pub fn by(&self) -> StoppedBy {
+        match self {
+            Self::TimedOut => StoppedBy::Timeout,
+            Self::Hold | Self::Retry | Self::Skip { .. } => StoppedBy::Person,
+        }
+    }
 }
 
 /// Why a ticket needs a person.

@@ -1,6 +1,6 @@
 //! Carries out effects, each in a task of its own that ends in one report. A task that panics is a report too.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use super::Arrival;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::SessionId;
 use crate::domain::plan::Plan;
+use crate::domain::session::StoppedBy;
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
 use crate::domain::workflow::Capture;
 use crate::faults;
@@ -51,10 +52,10 @@ pub(super) struct Executor {
 
 /// Sessions that were told to end and whose end was not seen yet.
 #[derive(Debug, Clone, Default)]
-struct Stops(Arc<Mutex<HashSet<SessionId>>>);
+struct Stops(Arc<Mutex<HashMap<SessionId, StoppedBy>>>);
 
 impl Stops {
-    fn sessions(&self) -> MutexGuard<'_, HashSet<SessionId>> {
+    fn sessions(&self) -> MutexGuard<'_, HashMap<SessionId, StoppedBy>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,9 +69,9 @@ impl Executor {
     pub(super) fn start(&mut self, effect: Effect) {
         while self.tasks.try_join_next().is_some() {}
         let (slots, stops) = (self.slots.clone(), self.stops.clone());
-        if let Effect::StopSession { session } = &effect {
+        if let Effect::StopSession { session, by } = &effect {
             // Known before any effect that follows, so that what is to end is not begun.
-            stops.sessions().insert(session.clone());
+            stops.sessions().insert(session.clone(), *by);
         }
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
@@ -139,8 +140,8 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
             }
             Some(Report::SessionEnded { session, end })
         }
-        Effect::StopSession { session } => {
-            stop(&slots, &session).await;
+        Effect::StopSession { session, by } => {
+            stop(&slots, &session, by).await;
             None
         }
         Effect::Question { order } => {
@@ -201,14 +202,14 @@ async fn run_session(slots: &Slots, stops: &Stops, order: WorkOrder, reattach: b
     let session = order.session.clone();
     // An engine that died right after it wrote down that it would start the session may not have got to it.
     let absent = !reattach || slots.runtime.observe(session.clone()).await == Observed::Absent;
-    let wanted = absent && !stops.sessions().contains(&session);
+    let wanted = absent && !stops.sessions().contains_key(&session);
     if wanted && let Err(error) = start(slots, &order).await {
         return SessionEnd::NotStarted { failure: failure_of(&error) };
     }
     // A stop that came while it was being started found nothing to end.
-    let stopped = stops.sessions().contains(&session);
-    if stopped {
-        stop(slots, &session).await;
+    let stopped = stops.sessions().get(&session).copied();
+    if let Some(by) = stopped {
+        stop(slots, &session, by).await;
     }
     match slots.runtime.wait(session.clone()).await {
         Observed::Exited(exit) => exited(slots, order, exit).await,
@@ -216,8 +217,8 @@ async fn run_session(slots: &Slots, stops: &Stops, order: WorkOrder, reattach: b
     }
 }
 
-async fn stop(slots: &Slots, session: &SessionId) {
-    if let Err(error) = slots.runtime.stop(session.clone(), slots.stop_grace).await {
+async fn stop(slots: &Slots, session: &SessionId, by: StoppedBy) {
+    if let Err(error) = slots.runtime.stop(session.clone(), by, slots.stop_grace).await {
         tracing::error!("cannot stop session {session}: {error}");
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::agent_run::AgentEnd;
 use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
 use crate::domain::plan::Plan;
-use crate::domain::session::Answer;
+use crate::domain::session::{Answer, StoppedBy};
 use crate::domain::ticket::{Checkout, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Workflow;
@@ -108,12 +108,12 @@ impl Runtime for World {
     fn wait(&self, _: SessionId) -> SlotFuture<'_, Observed> {
         Box::pin(async {
             self.running.subscribe().wait_for(|running| *running == Some(false)).await.unwrap();
-            let exit = Exit { code: None, signal: Some(2), spawn_error: None, ended_at: Timestamp(0) };
+            let exit = Exit { signal: Some(2), ..Exit::at(Timestamp(0)) };
             Observed::Exited(exit)
         })
     }
 
-    fn stop(&self, _: SessionId, _: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
+    fn stop(&self, _: SessionId, _: StoppedBy, _: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async {
             self.running.send_if_modified(|running| {
                 let was_running = *running == Some(true);
@@ -205,7 +205,7 @@ async fn a_session_that_is_told_to_end_while_it_is_being_started_ends() {
     let session = order.session.clone();
     executor.start(Effect::RunSession { order: Box::new(order), reattach: false });
     world.starting.subscribe().wait_for(|starting| *starting).await.unwrap();
-    executor.start(Effect::StopSession { session: session.clone() });
+    executor.start(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
     world.stops.subscribe().wait_for(|stops| *stops == 1).await.unwrap();
     world.may_start.add_permits(1);
     let Report::SessionEnded { session: ended, end } = next(&mut reports).await else { panic!("no end") };
@@ -225,13 +225,13 @@ async fn what_an_engine_that_died_only_meant_to_start_is_started_by_the_next_unl
         let session = order.session.clone();
         world.may_start.add_permits(1);
         if told_to_end {
-            executor.start(Effect::StopSession { session: session.clone() });
+            executor.start(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
         }
         executor.start(Effect::RunSession { order: Box::new(order), reattach: true });
         if starts {
             world.starting.subscribe().wait_for(|starting| *starting).await.unwrap();
         }
-        executor.start(Effect::StopSession { session });
+        executor.start(Effect::StopSession { session, by: StoppedBy::Person });
         assert!(matches!(next(&mut reports).await, Report::SessionEnded { end: SessionEnd::Exited { .. }, .. }));
         assert_eq!(*world.starting.borrow(), starts);
     }

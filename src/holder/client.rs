@@ -1,26 +1,29 @@
 //! The viewer's end of a holder's socket.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::files::SessionDir;
-use super::protocol::{Frames, PROTOCOL_VERSION, ToClient, ToHolder};
+use super::protocol::{Frames, PROTOCOL_VERSION, StopOrder, ToClient, ToHolder};
+use crate::domain::session::StoppedBy;
+use crate::slots::runtime::Exit;
 
 /// Longest piece of input sent in one frame, in bytes.
 const INPUT_CHUNK: usize = 16 * 1024;
 
 /// What a holder says about its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
     /// The recording grew to at least this many bytes.
     Grew(u64),
     /// The terminal has a new size from this byte of the recording on.
     Resized { at: u64, cols: u16, rows: u16 },
-    /// The program ended; the exit record is there.
-    Exited,
+    /// The session is over. `None` from a holder that leaves it to the record to say how.
+    Exited(Option<Exit>),
 }
 
 /// A connection to the holder of a session.
@@ -72,7 +75,7 @@ impl Hints {
                 None => return Ok(None),
                 Some(ToClient::Grew(total)) => return Ok(Some(Hint::Grew(total))),
                 Some(ToClient::Resized { at, cols, rows }) => return Ok(Some(Hint::Resized { at, cols, rows })),
-                Some(ToClient::Exited) => return Ok(Some(Hint::Exited)),
+                Some(ToClient::Exited(exit)) => return Ok(Some(Hint::Exited(exit))),
                 Some(ToClient::Hello(_)) => {}
             }
         }
@@ -111,6 +114,12 @@ impl Sender {
     /// Gives the terminal a new size, in cells.
     pub async fn resize(&mut self, cols: u16, rows: u16) -> io::Result<()> {
         self.send(&ToHolder::Resize { cols, rows }).await
+    }
+
+    /// Tells the holder to end the session, which it goes on with whatever becomes of this connection.
+    pub async fn stop(&mut self, by: StoppedBy, grace: Duration) -> io::Result<()> {
+        let grace_millis = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        self.send(&ToHolder::Stop(StopOrder { by, grace_millis })).await
     }
 
     async fn send(&mut self, frame: &ToHolder) -> io::Result<()> {

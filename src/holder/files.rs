@@ -71,6 +71,17 @@ impl SessionDir {
         self.write_json("launch.json", launch)
     }
 
+    /// Takes back what to start where nobody has begun with it: a holder that comes late starts nothing then.
+    pub fn withdraw_launch(&self) -> io::Result<()> {
+        if self.was_started() {
+            return Ok(());
+        }
+        match fs::remove_file(self.0.join("launch.json")) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads who holds the session; `None` if nobody ever did.
     pub fn holder(&self) -> io::Result<Option<HolderRecord>> {
         read_json(&self.0.join("holder.json"))
@@ -194,7 +205,7 @@ mod tests {
         let dir = SessionDir::new(temp.path().join("a/b"));
         dir.create().unwrap();
         assert!(dir.exit().unwrap().is_none() && !dir.was_started());
-        let exit = Exit { code: Some(3), signal: None, spawn_error: None, ended_at: now() };
+        let exit = Exit { code: Some(3), ..Exit::at(now()) };
         dir.write_exit(&exit).unwrap();
         assert_eq!(dir.exit().unwrap(), Some(exit));
         assert!(dir.was_started());

@@ -2,16 +2,19 @@
 //!
 //! It starts the session's program on a PTY, records every byte it prints, passes typed bytes and sizes to it, and
 //! leaves an exit record behind. It lives in its own session, so the engine and the screen may die at any moment
-//! without the program noticing. It never looks into the bytes it records, never waits for a viewer, and never
+//! without the program noticing. It ends what the program leaves behind, and the program where it is told to. It never looks into the bytes it records, never waits for a viewer, and never
 //! starts a second program for the same directory.
 
 pub mod client;
 mod clients;
+mod ending;
 pub mod files;
+pub(crate) mod ladder;
 mod proc;
 mod process;
 mod program;
 mod protocol;
+mod pump;
 mod record;
 mod recorder;
 mod serve;

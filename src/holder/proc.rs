@@ -21,6 +21,9 @@ pub(super) struct Stat {
     pub(super) start_time: u64,
     /// Whether it was stopped by a signal or a debugger.
     pub(super) is_stopped: bool,
+    /// Whether it waits in the kernel and takes no signal until that is over, for example for a child it shares its
+    /// memory with.
+    pub(super) is_blocked: bool,
     /// Whether it ended and only waits for its parent to notice.
     pub(super) is_over: bool,
 }
@@ -43,6 +46,7 @@ impl Stat {
             session: fields.get(3)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
             is_stopped: matches!(state, "T" | "t"),
+            is_blocked: state == "D",
             // A process whose first thread alone ended looks like a dead one, but works on.
             is_over: matches!(state, "Z" | "X") && threads <= 1,
         })

@@ -1,24 +1,24 @@
 //! The life of a holder: detach, take the lock, start the program, record it to its end, leave the exit record.
 
 use std::fs;
-use std::io::{self, Read, Write};
-use std::mem::ManuallyDrop;
+use std::io::{self, Write};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::mpsc::{channel, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, wait};
 use rustix::rand::{GetRandomFlags, getrandom};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::clients::Clients;
+use super::ending::{Ending, reap};
 use super::files::{HolderRecord, ProcessRecord, SessionDir, now};
+use super::ladder;
 use super::proc::boot;
-use super::protocol::{PROTOCOL_VERSION, ToClient};
+use super::protocol::PROTOCOL_VERSION;
+use super::pump::{drain, read_stdout, read_terminal, write_terminal};
 use super::recorder::Recorder;
 use super::serve::{Session, Terminal, accept};
 use super::socket;
@@ -30,15 +30,11 @@ use crate::slots::runtime::{Exit, Launch};
 /// What a holder writes to its stdout, once, when the session is started or was started before.
 pub(crate) const READY: u8 = b'R';
 
-/// The kernel hands out at most some 4 KiB of a terminal at once, so bigger reads gain nothing.
-const CHUNK: usize = 16 * 1024;
 /// Frames of input that wait for the program to read; then the viewer that sends more has to wait.
 const INPUT_QUEUE: usize = 8;
 const STACK: usize = 256 * 1024;
-/// How long the terminal must be silent, after the program ended, to believe that nothing more comes.
-const QUIET: Duration = Duration::from_millis(250);
-/// How long output is still recorded after the program ended, where something it left behind goes on printing.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+/// How often something is tried again that a full disk refused.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 /// Holds the session described in `dir` until its program ends. Leaves at once if it is, or was, held already.
 pub fn hold(dir: &Path) -> color_eyre::Result<()> {
@@ -103,29 +99,25 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
         mark: new_mark()?,
         boot: boot(),
     };
-    // Written before the start, so that a start which was cut off is never repeated.
+    // Written before the start, so that a start which was cut off is never repeated, and its processes are found.
     dir.write_holder(&record)?;
     faults::point("holder.recorded")?;
     let spawned = match spawn(dir, launch, &record.mark) {
         Ok(spawned) => spawned,
         Err(problem) => {
-            let exit = Exit { code: None, signal: None, spawn_error: Some(problem), ended_at: now() };
-            dir.write_exit(&exit)?;
+            dir.write_exit(&Exit { spawn_error: Some(problem), ..Exit::at(now()) })?;
             say(&[READY]);
             return Ok(());
         }
     };
-    faults::point("holder.started")?;
     record.child = ProcessRecord::of(spawned.pid);
-    dir.write_holder(&record)?;
-    // Whoever froze the session did not see the program if it came after the look.
-    if dir.is_frozen() {
-        Tree::of(&record).freeze();
+    let mut held = Held { dir, record, is_recorded: false };
+    let watched = held.watch(recorder, listener, spawned, launch);
+    if watched.is_err() {
+        // Nobody would record what it prints or how it ends: it must not work on.
+        ladder::end(&held.tree(), &[], std::thread::sleep);
     }
-    let ended = watch(recorder, listener, spawned, launch)?;
-    dir.write_exit(&ended.record)?;
-    ended.session.clients.tell(ToClient::Exited);
-    Ok(())
+    watched
 }
 
 /// Returns a text that no other session ever had.
@@ -135,122 +127,110 @@ fn new_mark() -> io::Result<String> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-struct Ended {
-    record: Exit,
-    session: Arc<Session>,
+/// A session whose program runs.
+struct Held<'a> {
+    dir: &'a SessionDir,
+    record: HolderRecord,
+    /// Whether the record on the disk names the program.
+    is_recorded: bool,
 }
 
-/// Records and serves the program until it ended and everything it printed is recorded.
-fn watch(recorder: Recorder, listener: UnixListener, spawned: Spawned, launch: &Launch) -> io::Result<Ended> {
-    let Spawned { master, slave, pid, stdout } = spawned;
-    let reader = master.try_clone_reader().map_err(io::Error::other)?;
-    let writer = master.take_writer().map_err(io::Error::other)?;
-    let size = pty_size(launch.cols, launch.rows);
-    recorder.resized(size.cols, size.rows);
-    let terminal = Mutex::new(Terminal { master, cols: size.cols, rows: size.rows });
-    let session = Arc::new(Session { recorder, clients: super::clients::Clients::default(), terminal, pid });
-
-    let (done, finished) = channel();
-    let readers = 1 + usize::from(stdout.is_some());
-    thread("output", {
-        let (session, done) = (Arc::clone(&session), done.clone());
-        move || read_terminal(reader, &session, &done)
-    })?;
-    if let Some(stdout) = stdout {
-        let session = Arc::clone(&session);
-        thread("stdout", move || read_stdout(stdout, &session, &done))?;
+impl Held<'_> {
+    fn tree(&self) -> Tree {
+        Tree::of(&self.record)
     }
-    let (input, typed) = sync_channel(INPUT_QUEUE);
-    thread("input", move || write_terminal(writer, &typed))?;
-    thread("accept", {
-        let session = Arc::clone(&session);
-        move || accept(&listener, &session, &input)
-    })?;
-    faults::point("holder.ready")?;
-    say(&[READY]);
 
-    let (code, signal) = wait_for(pid)?;
-    let ended_at = now();
-    drop(slave);
-    drain(&session, &finished, readers);
-    session.recorder.sync_stdout()?;
-    Ok(Ended { record: Exit { code, signal, spawn_error: None, ended_at }, session })
-}
+    /// Records which process the program is; a full disk may refuse that for now.
+    fn settle(&mut self) {
+        if self.is_recorded || self.dir.write_holder(&self.record).is_err() {
+            return;
+        }
+        self.is_recorded = true;
+        // Whoever froze the session before this did not see the program.
+        if self.dir.is_frozen() {
+            self.tree().freeze();
+        }
+    }
 
-/// Waits for the program and returns its exit code or the signal that ended it.
-fn wait_for(pid: u32) -> io::Result<(Option<i32>, Option<i32>)> {
-    let leader = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    loop {
-        // Others come to their end here too: those whose parents went before them.
-        match wait(WaitOptions::empty()) {
-            Ok(Some((pid, status))) if Some(pid) == leader && (status.exited() || status.signaled()) => {
-                return Ok((status.exit_status(), status.terminating_signal()));
+    /// Records and serves the session until it is over, everything it printed is recorded and its end is on the disk.
+    fn watch(
+        &mut self,
+        recorder: Recorder,
+        listener: UnixListener,
+        spawned: Spawned,
+        launch: &Launch,
+    ) -> io::Result<()> {
+        faults::point("holder.started")?;
+        self.settle();
+        let Spawned { master, slave, pid, stdout } = spawned;
+        let reader = master.try_clone_reader().map_err(io::Error::other)?;
+        let writer = master.take_writer().map_err(io::Error::other)?;
+        let size = pty_size(launch.cols, launch.rows);
+        recorder.resized(size.cols, size.rows);
+        let terminal = Mutex::new(Terminal { master, cols: size.cols, rows: size.rows });
+        let (happenings, happened) = channel();
+        let reaping = happenings.clone();
+        let session = Arc::new(Session { recorder, clients: Clients::default(), terminal, pid, happenings });
+
+        let (done, finished) = channel();
+        let readers = 1 + usize::from(stdout.is_some());
+        thread("output", {
+            let (session, done) = (Arc::clone(&session), done.clone());
+            move || read_terminal(reader, &session, &done)
+        })?;
+        if let Some(stdout) = stdout {
+            let session = Arc::clone(&session);
+            thread("stdout", move || read_stdout(stdout, &session, &done))?;
+        }
+        let (input, typed) = sync_channel(INPUT_QUEUE);
+        thread("input", move || write_terminal(writer, &typed))?;
+        thread("accept", {
+            let session = Arc::clone(&session);
+            move || accept(&listener, &session, &input)
+        })?;
+        thread("reaper", move || reap(pid, &reaping))?;
+        faults::point("holder.ready")?;
+        say(&[READY]);
+
+        let exit = Ending::new(self.tree(), happened).wait(|| self.settle());
+        drop(slave);
+        drain(&session, &finished, readers);
+        self.leave(&exit, &session);
+        Ok(())
+    }
+
+    /// Leaves the exit record, and waits for space where there is none: meanwhile whoever asks is told the end.
+    fn leave(&self, exit: &Exit, session: &Session) {
+        if let Some(note) = left_behind(exit) {
+            session.recorder.note(&note);
+        }
+        let mut is_told = false;
+        loop {
+            let stdout = session.recorder.sync_stdout();
+            // What was printed counts before the end does: decisions are made from it.
+            let is_complete = stdout.is_ok();
+            match stdout.and_then(|()| self.dir.write_exit(exit)) {
+                Ok(()) => break,
+                // Nobody can look for a record in a directory that was taken away.
+                Err(_) if !self.dir.path().exists() => break,
+                Err(_) => {}
             }
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            if is_complete && !is_told {
+                session.clients.end(exit);
+                is_told = true;
+            }
+            std::thread::sleep(TRY_AGAIN);
+        }
+        if !is_told {
+            session.clients.end(exit);
         }
     }
 }
 
-/// Waits until all readers saw the end. Something left behind by the program may keep the terminal open for ever:
-/// silence counts as the end too.
-fn drain(session: &Session, finished: &Receiver<()>, readers: usize) {
-    let deadline = Instant::now() + DRAIN_LIMIT;
-    let mut open = readers;
-    let mut total = session.recorder.total();
-    while open > 0 && Instant::now() < deadline {
-        match finished.recv_timeout(QUIET) {
-            Ok(()) => open -= 1,
-            Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {
-                let now = session.recorder.total();
-                if now == total {
-                    return;
-                }
-                total = now;
-            }
-        }
-    }
-}
-
-fn read_terminal(mut reader: Box<dyn Read + Send>, session: &Session, done: &Sender<()>) {
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(n) if n > 0 => {
-                let total = session.recorder.output(buffer.get(..n).unwrap_or_default());
-                session.clients.tell(ToClient::Grew(total));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            _ => break,
-        }
-    }
-    let _ = done.send(());
-}
-
-fn read_stdout(mut stdout: fs::File, session: &Session, done: &Sender<()>) {
-    let mut buffer = vec![0; CHUNK];
-    // Waits for a writer too: until there was one, a FIFO reads as empty.
-    while let Ok(_) | Err(Errno::INTR) = poll(&mut [PollFd::new(&stdout, PollFlags::IN)], None) {
-        match stdout.read(&mut buffer) {
-            Ok(n) if n > 0 => {
-                let total = session.recorder.stdout(buffer.get(..n).unwrap_or_default());
-                session.clients.tell(ToClient::Grew(total));
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            _ => break,
-        }
-    }
-    let _ = done.send(());
-}
-
-fn write_terminal(writer: Box<dyn Write + Send>, typed: &Receiver<Vec<u8>>) {
-    // Dropping this writer would type a newline and Ctrl-D into the program.
-    let mut writer = ManuallyDrop::new(writer);
-    while let Ok(bytes) = typed.recv() {
-        // A terminal that nobody reads any more takes no input; the end of the program is noticed elsewhere.
-        let _ = writer.write_all(&bytes);
-    }
+/// Says which processes the program left behind; `None` if there were none.
+fn left_behind(exit: &Exit) -> Option<String> {
+    let names: Vec<_> = exit.left_behind.iter().map(|left| format!("{} ({})", left.name, left.pid)).collect();
+    (!names.is_empty()).then(|| format!("ended what was left behind: {}", names.join(", ")))
 }
 
 struct RemoveOnDrop(PathBuf);

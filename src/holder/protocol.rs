@@ -2,7 +2,11 @@
 //!
 //! The bytes of the terminal do not travel here: viewers read them from the recording, a holder only says that it grew.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::domain::session::StoppedBy;
+use crate::slots::runtime::Exit;
 
 /// Version of the protocol; holders outlive upgrades, so both sides say theirs first.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -39,10 +43,22 @@ pub(crate) enum ToHolder {
     Input(Vec<u8>),
     /// A new size of the terminal.
     Resize { cols: u16, rows: u16 },
+    /// The session shall end. A holder that does not know this yet closes the connection.
+    Stop(StopOrder),
+}
+
+/// How a session shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StopOrder {
+    /// Who wants it.
+    pub(crate) by: StoppedBy,
+    /// How long it may take until its processes are killed, in milliseconds.
+    pub(crate) grace_millis: u64,
 }
 
 /// What a holder tells its viewers. All but the first are hints; a viewer that does not read misses some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ToClient {
     /// The answer to a viewer's hello.
     Hello(Hello),
@@ -50,8 +66,8 @@ pub(crate) enum ToClient {
     Grew(u64),
     /// The terminal got a new size when the recording had `at` bytes.
     Resized { at: u64, cols: u16, rows: u16 },
-    /// The program ended and its exit record is written.
-    Exited,
+    /// The session is over. The record is on the disk, or will be when there is space; an older holder does not tell it.
+    Exited(Option<Exit>),
 }
 
 /// How things stand when a viewer connects.
@@ -70,6 +86,7 @@ impl ToHolder {
             Self::Hello { version } => frame(b'h', &[&version.to_le_bytes()]),
             Self::Input(bytes) => frame(b'i', &[bytes]),
             Self::Resize { cols, rows } => frame(b'r', &[&cols.to_le_bytes(), &rows.to_le_bytes()]),
+            Self::Stop(order) => frame(b's', &[&serde_json::to_vec(order).unwrap_or_default()]),
         }
     }
 
@@ -79,6 +96,7 @@ impl ToHolder {
             b'h' => fields.u16().map(|version| Self::Hello { version }),
             b'i' => Some(Self::Input(payload.to_vec())),
             b'r' => fields.u16().zip(fields.u16()).map(|(cols, rows)| Self::Resize { cols, rows }),
+            b's' => serde_json::from_slice(payload).ok().map(Self::Stop),
             _ => None,
         };
         decoded.ok_or(ProtocolError::Unknown(kind))
@@ -102,7 +120,9 @@ impl ToClient {
             Self::Resized { at, cols, rows } => {
                 frame(b'R', &[&at.to_le_bytes(), &cols.to_le_bytes(), &rows.to_le_bytes()])
             }
-            Self::Exited => frame(b'E', &[]),
+            Self::Exited(exit) => {
+                frame(b'E', &[&exit.as_ref().and_then(|exit| serde_json::to_vec(exit).ok()).unwrap_or_default()])
+            }
         }
     }
 
@@ -112,7 +132,7 @@ impl ToClient {
             b'H' => return Hello::decode(payload).map(Self::Hello),
             b'G' => fields.u64().map(Self::Grew),
             b'R' => fields.resized(),
-            b'E' => Some(Self::Exited),
+            b'E' => Some(Self::Exited(serde_json::from_slice(payload).ok())),
             _ => None,
         };
         decoded.ok_or(ProtocolError::Unknown(kind))
@@ -212,6 +232,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::time::Timestamp;
 
     fn hello() -> Hello {
         Hello { version: PROTOCOL_VERSION, pid: 7, cols: 80, rows: 24, total: 9 }
@@ -224,12 +245,14 @@ mod tests {
             ToHolder::Input(b"ls\r".to_vec()),
             ToHolder::Input(Vec::new()),
             ToHolder::Resize { cols: 200, rows: 50 },
+            ToHolder::Stop(StopOrder { by: StoppedBy::Person, grace_millis: 8000 }),
         ];
         let to_client = [
             ToClient::Hello(hello()),
             ToClient::Grew(u64::MAX),
             ToClient::Resized { at: 5, cols: 1, rows: 2 },
-            ToClient::Exited,
+            ToClient::Exited(None),
+            ToClient::Exited(Some(Exit { signal: Some(9), ..Exit::at(Timestamp(5)) })),
         ];
         let mut stream: Vec<u8> = to_holder.iter().flat_map(ToHolder::encode).collect();
         stream.extend(to_client.iter().flat_map(ToClient::encode));

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::time::Timestamp;
 
 /// One process, named so that another one with the same id is not mistaken for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessRecord {
     /// Process id.
@@ -25,6 +26,17 @@ impl ProcessRecord {
     /// Returns whether the process with this id is still the recorded one.
     pub fn is_same(&self) -> bool {
         super::start_time(self.pid) == Some(self.start_time)
+    }
+
+    /// Signals the process, unless it is gone: another one that has its number now is not touched.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return };
+        // One that is gone already has nothing to be told.
+        let Ok(held) = pidfd_open(pid, PidfdFlags::empty()) else { return };
+        // Asked now that the descriptor holds a process: the number may have changed hands before.
+        if self.is_same() {
+            let _ = pidfd_send_signal(&held, signal);
+        }
     }
 }
 
@@ -52,6 +64,8 @@ pub struct HolderRecord {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
@@ -59,5 +73,15 @@ mod tests {
         let own = ProcessRecord::of(std::process::id()).unwrap();
         assert!(own.is_same());
         assert!(!ProcessRecord { start_time: own.start_time + 1, ..own }.is_same());
+    }
+
+    #[test]
+    fn a_process_that_has_the_number_of_a_recorded_one_is_not_signalled() {
+        let mut stranger = Command::new("sh").args(["-c", "read line"]).stdin(Stdio::piped()).spawn().unwrap();
+        let process = ProcessRecord::of(stranger.id()).unwrap();
+        ProcessRecord { start_time: process.start_time - 1, ..process }.signal(Signal::KILL);
+        assert!(stranger.try_wait().unwrap().is_none());
+        process.signal(Signal::KILL);
+        assert!(!stranger.wait().unwrap().success());
     }
 }

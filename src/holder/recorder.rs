@@ -57,6 +57,12 @@ impl Recorder {
         files.total
     }
 
+    /// Adds words of aotui's own, on a line of their own. `text` may hold a stranger's words.
+    pub(super) fn note(&self, text: &str) {
+        let text: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        self.output(format!("\r\n[aotui: {text}]\r\n").as_bytes());
+    }
+
     /// Notes a new size and returns how long the recording was then.
     pub(super) fn resized(&self, cols: u16, rows: u16) -> u64 {
         let mut files = self.files();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use portable_pty::MasterPty;
 use rustix::net::sockopt::socket_peercred;
 
 use super::clients::Clients;
+use super::ending::Happening;
 use super::process::thread;
 use super::protocol::{Frames, Hello, PROTOCOL_VERSION, ToClient, ToHolder};
 use super::recorder::Recorder;
@@ -21,6 +22,7 @@ pub(super) struct Session {
     pub(super) clients: Clients,
     pub(super) terminal: Mutex<Terminal>,
     pub(super) pid: u32,
+    pub(super) happenings: Sender<Happening>,
 }
 
 /// The terminal and its size.
@@ -54,7 +56,7 @@ impl Session {
         let at = self.recorder.resized(size.cols, size.rows);
         if terminal.master.resize(size).is_ok() {
             (terminal.cols, terminal.rows) = (size.cols, size.rows);
-            self.clients.tell(ToClient::Resized { at, cols: size.cols, rows: size.rows });
+            self.clients.tell(&ToClient::Resized { at, cols: size.cols, rows: size.rows });
         }
     }
 }
@@ -102,6 +104,9 @@ fn serve(stream: &Arc<UnixStream>, session: &Session, input: &SyncSender<Vec<u8>
                 ToHolder::Input(bytes) if greeted => {
                     // Waits while the program does not read: only this viewer is held up.
                     input.send(bytes).map_err(io::Error::other)?;
+                }
+                ToHolder::Stop(order) if greeted => {
+                    session.happenings.send(Happening::Stop(order)).map_err(io::Error::other)?;
                 }
                 ToHolder::Resize { cols, rows } if greeted => session.resize(cols, rows),
                 _ => return Ok(()),

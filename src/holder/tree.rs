@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
 use super::proc::{Stat, boot, pids, was_given};
 use super::record::{HolderRecord, ProcessRecord};
@@ -38,6 +38,7 @@ pub(crate) struct Member {
     /// The name of its program, as it calls itself.
     pub(crate) name: String,
     is_stopped: bool,
+    is_blocked: bool,
 }
 
 impl Tree {
@@ -45,6 +46,11 @@ impl Tree {
     pub(crate) fn of(record: &HolderRecord) -> Self {
         let entry = Some(&record.mark).filter(|mark| !mark.is_empty()).map(|mark| format!("{MARK}={mark}"));
         Self { entry, holder: record.holder, leader: record.child, boot: record.boot.clone() }
+    }
+
+    /// Returns the session's program, living or dead; `None` if it was never recorded.
+    pub(crate) fn leader(&self) -> Option<ProcessRecord> {
+        self.leader
     }
 
     /// Looks for the living processes of the session, oldest first. The holder is none of them.
@@ -65,8 +71,12 @@ impl Tree {
         }
         add_descendants(&mut ours, &all, &others);
         if let Some(entry) = &self.entry {
-            let strangers = all.keys().filter(|pid| !ours.contains(pid) && !others.contains(pid));
-            let marked: Vec<u32> = strangers.copied().filter(|pid| was_given(*pid, entry)).collect();
+            // What started before the holder cannot have the mark: there is no need to look.
+            let may_be = |pid: &u32, stat: &Stat| {
+                stat.start_time >= self.holder.start_time && !ours.contains(pid) && !others.contains(pid)
+            };
+            let strangers = all.iter().filter(|(pid, stat)| may_be(pid, stat)).map(|(pid, _)| *pid);
+            let marked: Vec<u32> = strangers.filter(|pid| was_given(*pid, entry)).collect();
             ours.extend(marked);
             add_descendants(&mut ours, &all, &others);
         }
@@ -84,15 +94,19 @@ impl Tree {
     /// Stops every process where it stands; returns those that could not be stopped, in time or at all.
     pub(crate) fn freeze(&self) -> Vec<Member> {
         let deadline = Instant::now() + FREEZE_LIMIT;
+        let mut told = BTreeSet::new();
         loop {
-            // Looked for again until all stand still: whoever ran until now may have started others.
-            let running: Vec<Member> = self.members().into_iter().filter(|member| !member.is_stopped).collect();
-            if running.is_empty() || Instant::now() >= deadline {
-                return running;
+            // Looked for again until all stand still: whoever ran until now may have started others. One that is blocked
+            // stops before it does anything else, and may be blocked by one that was stopped.
+            let moves = |member: &Member| !(member.is_stopped || member.is_blocked && told.contains(&member.process));
+            let moving: Vec<Member> = self.members().into_iter().filter(moves).collect();
+            if moving.is_empty() || Instant::now() >= deadline {
+                return moving;
             }
             // Parents first, so that none of them sees its child stop and draws conclusions.
-            for member in &running {
+            for member in &moving {
                 member.signal(Signal::STOP);
+                told.insert(member.process);
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -100,7 +114,8 @@ impl Tree {
 
     /// Lets every process go on.
     pub(crate) fn thaw(&self) {
-        for member in self.members().iter().rev().filter(|member| member.is_stopped) {
+        // Also those that do not stand still: they may be about to.
+        for member in self.members().iter().rev() {
             member.signal(Signal::CONT);
         }
     }
@@ -109,19 +124,18 @@ impl Tree {
 impl Member {
     /// Signals the process, unless it is gone.
     pub(crate) fn signal(&self, signal: Signal) {
-        let Some(pid) = i32::try_from(self.process.pid).ok().and_then(Pid::from_raw) else { return };
-        // One that is gone already has nothing to be told.
-        let Ok(held) = pidfd_open(pid, PidfdFlags::empty()) else { return };
-        // Asked now that the descriptor holds a process: the number may have changed hands before.
-        if self.process.is_same() {
-            let _ = pidfd_send_signal(&held, signal);
-        }
+        self.process.signal(signal);
     }
 }
 
 fn member(pid: u32, stat: &Stat) -> Option<Member> {
     let process = ProcessRecord { pid, start_time: stat.start_time };
-    (!stat.is_over).then(|| Member { process, name: stat.name.clone(), is_stopped: stat.is_stopped })
+    (!stat.is_over).then(|| Member {
+        process,
+        name: stat.name.clone(),
+        is_stopped: stat.is_stopped,
+        is_blocked: stat.is_blocked,
+    })
 }
 
 fn add_descendants(ours: &mut BTreeSet<u32>, all: &BTreeMap<u32, Stat>, others: &[u32]) {
@@ -148,7 +162,7 @@ mod tests {
     fn record(mark: &str) -> HolderRecord {
         HolderRecord {
             version: 1,
-            holder: ProcessRecord { pid: 1, start_time: u64::MAX },
+            holder: ProcessRecord { pid: 0, start_time: 0 },
             child: None,
             socket: "/none".into(),
             started_at: crate::domain::time::Timestamp(0),
@@ -188,17 +202,6 @@ mod tests {
             drop(child.stdin.take());
             child.wait().unwrap();
         }
-    }
-
-    #[test]
-    fn a_process_that_has_the_number_of_a_member_is_not_signalled() {
-        let mut stranger = marked("of nobody");
-        let process = ProcessRecord::of(stranger.id()).unwrap();
-        let reused = ProcessRecord { start_time: process.start_time - 1, ..process };
-        Member { process: reused, name: String::new(), is_stopped: false }.signal(Signal::KILL);
-        assert!(stranger.try_wait().unwrap().is_none());
-        Member { process, name: String::new(), is_stopped: false }.signal(Signal::KILL);
-        assert!(!stranger.wait().unwrap().success());
     }
 
     #[test]

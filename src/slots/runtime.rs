@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{SlotError, SlotFuture};
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
-use crate::domain::session::Answer;
+use crate::domain::session::{Answer, StoppedBy};
 use crate::domain::time::Timestamp;
 
 /// Everything needed to start one session.
@@ -31,18 +31,62 @@ pub struct Launch {
     pub separate_stdout: bool,
 }
 
-/// How a session's process ended. Written by the holder, atomically, before it leaves.
+/// How a session ended. Written by the holder, atomically, before it leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Exit {
-    /// Exit code, where the process exited.
+    /// Exit code, where the program exited.
     pub code: Option<i32>,
     /// Signal number, where a signal ended it.
     pub signal: Option<i32>,
-    /// Why the process could not be started at all (no such program, no such directory).
+    /// Whether the signal made it leave a core dump.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub core_dumped: bool,
+    /// Why the program could not be started at all (no such program, no such directory).
     pub spawn_error: Option<String>,
-    /// When it ended.
+    /// Who had it ended; `None` where it came to its own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Stopped>,
+    /// Processes that outlasted the program, or did not go when told to, and were ended by force or on request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<LeftBehind>,
+    /// When the program ended.
     pub ended_at: Timestamp,
+}
+
+impl Exit {
+    /// Returns the record of an end of which nothing is known but when it was.
+    pub fn at(ended_at: Timestamp) -> Self {
+        Self {
+            code: None,
+            signal: None,
+            core_dumped: false,
+            spawn_error: None,
+            stopped: None,
+            left_behind: Vec::new(),
+            ended_at,
+        }
+    }
+}
+
+/// Who had a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stopped {
+    /// Who.
+    pub by: StoppedBy,
+    /// When the holder was told.
+    pub at: Timestamp,
+}
+
+/// A process that a session's program left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftBehind {
+    /// Its process id.
+    pub pid: u32,
+    /// What it calls itself; text of a stranger.
+    pub name: String,
 }
 
 /// What the world says about a session.
@@ -66,12 +110,14 @@ pub trait Runtime: Send + Sync {
     /// Returns what the world says now.
     fn observe(&self, session: SessionId) -> SlotFuture<'_, Observed>;
 
-    /// Waits until the session is no longer running. Never returns [`Observed::Running`]. Cancel-safe, may be repeated.
+    /// Waits until the session is no longer running. Never returns [`Observed::Running`], and [`Observed::Vanished`] or
+    /// [`Observed::Absent`] only when none of its processes is left and none can start any more. Cancel-safe, may be repeated.
     fn wait(&self, session: SessionId) -> SlotFuture<'_, Observed>;
 
-    /// Ends the session's whole process group: INT, then TERM, then KILL, sharing `grace` between them.
-    /// Returns when the process is gone. May be repeated; a session that is gone already is a success.
-    fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
+    /// Ends every process of the session: INT, then TERM, then, after `grace`, KILL. Returns when none is left. It goes
+    /// on even if this process dies meanwhile. May be repeated; a session that is gone already is a success, and one
+    /// that is about to start never will.
+    fn stop(&self, session: SessionId, by: StoppedBy, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Stops every process of the session where it stands (SIGSTOP), for as long as it takes, also beyond the end of
     /// this process; one that is only started later starts frozen. May be repeated.

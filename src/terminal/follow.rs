@@ -16,6 +16,7 @@ use super::pane::{PaneState, Shared};
 use super::replay::{SizeChange, clean_start, size_changes};
 use crate::holder::client::{Client, Hint, Sender};
 use crate::holder::files::{SessionDir, now};
+use crate::slots::runtime::Exit;
 
 /// How much of an old recording is shown, in bytes: its end.
 const REPLAYED: u64 = 1024 * 1024;
@@ -46,11 +47,12 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
     loop {
         // Asked first: a holder leaves its record before its lock.
         let held = replay.dir.is_held();
+        let mut told = None;
         if held {
             match Client::connect(&replay.dir).await {
                 Ok(client) => {
                     shared.set_state(PaneState::Live);
-                    let _ = live(client, &mut replay, &mut typed, &mut sizes).await;
+                    told = live(client, &mut replay, &mut typed, &mut sizes).await.ok().flatten();
                     pause = RETRY;
                 }
                 // Other errors pass: the holder is about to listen, or about to leave.
@@ -60,7 +62,7 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
                 Err(_) => {}
             }
         }
-        let exit = replay.dir.exit().ok().flatten();
+        let exit = replay.dir.exit().ok().flatten().or(told);
         replay.catch_up().await;
         match exit {
             Some(exit) => return shared.set_state(PaneState::Ended(exit)),
@@ -72,8 +74,8 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
     }
 }
 
-/// Follows a running session until its holder says that it ended, or is gone.
-async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mut Sizes) -> io::Result<()> {
+/// Follows a running session until its holder says how it ended, or is gone.
+async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mut Sizes) -> io::Result<Option<Exit>> {
     let Client { cols, rows, total, mut hints, mut sender } = client;
     replay.answers_from = if replay.is_young() { 0 } else { total };
     replay.catch_up().await;
@@ -83,7 +85,7 @@ async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mu
     loop {
         let hint = tokio::select! {
             hint = hints.next() => hint?,
-            told = &mut tell => return told,
+            told = &mut tell => return told.map(|()| None),
         };
         match hint {
             Some(Hint::Grew(total)) if total <= replay.offset => {}
@@ -92,7 +94,8 @@ async fn live(client: Client, replay: &mut Replay, typed: &mut Typed, sizes: &mu
                 replay.changes.push_back(SizeChange { at, cols, rows });
                 replay.catch_up().await;
             }
-            Some(Hint::Exited) | None => return Ok(()),
+            Some(Hint::Exited(exit)) => return Ok(exit),
+            None => return Ok(None),
         }
     }
 }

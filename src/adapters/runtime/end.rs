@@ -1,79 +1,145 @@
-//! Ends the processes of a session, and only those.
-//!
-//! Which ones those are, and that no other is ever hit, is the business of [`Tree`].
+//! Sees to it that nothing of a session is left: its holder ends it, and where there is none, or none that does its
+//! work, this process does.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::{RETRY, wait_ended};
+use super::{RETRY, RETRY_LIMIT, bug, ended, wait_ended};
 use crate::domain::ids::SessionId;
+use crate::domain::session::StoppedBy;
+use crate::holder::client::{Client, Hint};
 use crate::holder::files::{HolderRecord, SessionDir};
-use crate::holder::tree::{Member, Tree};
+use crate::holder::ladder::{self, LAST, Outcome, Rung, polite};
+use crate::holder::tree::Tree;
+use crate::slots::runtime::Observed;
 use crate::slots::{ErrorClass, SlotError};
 
-/// How long the processes may take to go after they were killed, and the holder to leave after them.
-const LAST: Duration = Duration::from_secs(5);
-
-/// Signals of growing strength, and which part of the grace (of three) each has.
-const STAGES: [(Signal, u32); 2] = [(Signal::INT, 1), (Signal::TERM, 2)];
+/// How long a holder that lives may fail to take an order until its work is done for it.
+const DEAF: Duration = Duration::from_secs(2);
+/// What a killed holder left has lost its terminal already: it is not given long.
+const ORPHANS: [Rung; 1] = [(Signal::TERM, Duration::from_secs(1))];
+/// How often orphans that the kernel does not let go of are tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
 
 /// Ends all processes of the session within about `grace` and waits until its record is complete.
-pub(super) async fn end(dir: &SessionDir, session: &SessionId, grace: Duration) -> Result<(), SlotError> {
-    let started = Instant::now();
-    let Some(record) = holder_of(dir, started + LAST).await else {
-        return Ok(());
-    };
-    let tree = Tree::of(&record);
-    let mut left = tree.members();
-    for (signal, thirds) in STAGES {
-        signal_all(&left, signal);
-        left = wait_gone(&tree, left, started + grace * thirds / 3).await;
+pub(super) async fn end(
+    dir: &SessionDir,
+    session: &SessionId,
+    by: StoppedBy,
+    grace: Duration,
+) -> Result<(), SlotError> {
+    // A holder that freezes its program at the start would only have to let it go again.
+    let _ = dir.forget_frozen();
+    loop {
+        match ended(dir) {
+            Some(Observed::Exited(_)) => return Ok(()),
+            Some(_) if bury(dir) => return end_orphans(dir, session).await,
+            // A holder came at the last moment.
+            Some(_) => {}
+            None if told_to_end(dir, by, grace).await => return Ok(()),
+            None => return end_without_holder(dir, session, grace).await,
+        }
     }
-    let deadline = (started + grace).max(Instant::now()) + LAST;
-    while !left.is_empty() && Instant::now() < deadline {
-        signal_all(&left, Signal::KILL);
-        left = wait_gone(&tree, left, Instant::now() + RETRY).await;
+}
+
+/// Makes sure that a session which vanished stays gone: nothing of it is left when this returns true, and no holder
+/// that comes late starts it. False means that such a holder came just before.
+pub(super) async fn vanished(dir: &SessionDir, session: &SessionId) -> bool {
+    if !bury(dir) {
+        return false;
     }
-    if let Some(member) = left.first() {
-        let (name, pid) = (&member.name, member.process.pid);
-        let message = format!("session {session} does not end: its process {name:?} ({pid}) did not go when killed");
+    // Another attempt must not begin beside what is left of this one, however long that takes to go.
+    while let Err(error) = end_orphans(dir, session).await {
+        tracing::warn!("{}", error.message);
+        sleep(TRY_AGAIN).await;
+    }
+    true
+}
+
+/// Keeps a holder that has not begun yet from ever starting the program; false if there is one that has begun.
+fn bury(dir: &SessionDir) -> bool {
+    // A holder takes its lock before it reads what to start. So either it finds nothing, or its lock is seen here.
+    if let Err(error) = dir.withdraw_launch() {
+        tracing::warn!("a late holder in `{}` cannot be kept from starting: {error}", dir.path().display());
+    }
+    !dir.is_held()
+}
+
+/// Has the holder end the session; false if it does not do so in time.
+async fn told_to_end(dir: &SessionDir, by: StoppedBy, grace: Duration) -> bool {
+    let deadline = Instant::now() + DEAF;
+    let mut pause = RETRY;
+    loop {
+        // Once it took the order it is not asked again: whatever becomes of this process, it goes through with it.
+        if let Ok(Ok(client)) = timeout_at(deadline, Client::connect(dir)).await {
+            return timeout(grace + LAST, ordered(dir, client, by, grace)).await.unwrap_or(false);
+        }
+        if ended(dir).is_some() {
+            return true;
+        }
+        if Instant::now() >= deadline {
+            return false;
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(RETRY_LIMIT);
+    }
+}
+
+/// Gives the order and waits for the end; false if the holder closed the connection and lives on.
+async fn ordered(dir: &SessionDir, mut client: Client, by: StoppedBy, grace: Duration) -> bool {
+    if client.sender.stop(by, grace).await.is_err() {
+        return ended(dir).is_some();
+    }
+    while let Ok(Some(hint)) = client.hints.next().await {
+        if matches!(hint, Hint::Exited(_)) {
+            return true;
+        }
+    }
+    // It leaves: its lock goes right after the connection. One that does not know the order stays.
+    timeout(DEAF, wait_ended(dir)).await.is_ok()
+}
+
+/// Ends a session whose holder lives but does nothing; the holder goes last, if it has to.
+async fn end_without_holder(dir: &SessionDir, session: &SessionId, grace: Duration) -> Result<(), SlotError> {
+    tracing::warn!("the holder of session {session} does not answer: the session is ended without it");
+    let Some(record) = dir.holder().ok().flatten() else {
+        let message = format!("session {session} does not end: its holder neither starts it nor leaves");
         return Err(SlotError::new(ErrorClass::Transient, message));
+    };
+    all_gone(&record, session, polite(grace).to_vec()).await?;
+    if timeout(LAST, wait_ended(dir)).await.is_ok() {
+        return Ok(());
     }
-    let record = timeout_at(deadline, wait_ended(dir)).await;
-    record.map(drop).map_err(|_| {
+    // Nothing is left to hold, so nothing is lost with it but the record of an end that we brought about.
+    record.holder.signal(Signal::KILL);
+    timeout(LAST, wait_ended(dir)).await.map(drop).map_err(|_| {
         let message = format!("the processes of session {session} are gone, but its holder does not leave");
         SlotError::new(ErrorClass::Transient, message)
     })
 }
 
-/// Returns who holds the session; `None` if no program was started. Waits while a holder is about to start it.
-async fn holder_of(dir: &SessionDir, deadline: Instant) -> Option<HolderRecord> {
-    loop {
-        // Asked first: a holder that leaves has written what there is to write.
-        let held = dir.is_held();
-        let record = dir.holder().ok().flatten();
-        if record.as_ref().is_some_and(|record| record.child.is_some()) || !held || Instant::now() >= deadline {
-            return record;
+/// Ends what a killed holder left.
+async fn end_orphans(dir: &SessionDir, session: &SessionId) -> Result<(), SlotError> {
+    match dir.holder() {
+        Ok(Some(record)) => all_gone(&record, session, ORPHANS.to_vec()).await,
+        Ok(None) => Ok(()),
+        Err(error) => {
+            // What cannot be read names no process that could be proven to be ours.
+            tracing::warn!("what is left of session {session} cannot be looked for: {error}");
+            Ok(())
         }
-        sleep(RETRY).await;
     }
 }
 
-fn signal_all(members: &[Member], signal: Signal) {
-    for member in members {
-        member.signal(signal);
-        // One that was frozen takes no other signal than KILL before it goes on.
-        member.signal(Signal::CONT);
-    }
-}
-
-/// Waits until `deadline` for the members, and those they started meanwhile, to go; returns who is left.
-async fn wait_gone(tree: &Tree, mut members: Vec<Member>, deadline: Instant) -> Vec<Member> {
-    while !members.is_empty() && Instant::now() < deadline {
-        sleep(RETRY).await;
-        members = tree.members();
-    }
-    members
+/// Ends all processes of the session from here.
+async fn all_gone(record: &HolderRecord, session: &SessionId, rungs: Vec<Rung>) -> Result<(), SlotError> {
+    let tree = Tree::of(record);
+    let work = move || ladder::end(&tree, &rungs, std::thread::sleep);
+    let Outcome { left, .. } = tokio::task::spawn_blocking(work).await.map_err(|error| bug(&error.to_string()))?;
+    let Some(member) = left.first() else { return Ok(()) };
+    let (name, pid) = (&member.name, member.process.pid);
+    let message = format!("session {session} does not end: its process {name:?} ({pid}) did not go when killed");
+    Err(SlotError::new(ErrorClass::Transient, message))
 }

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
-use crate::domain::session::Answer;
+use crate::domain::session::{Answer, StoppedBy};
 use crate::driver;
 use crate::faults;
 use crate::holder::READY;
@@ -84,7 +84,7 @@ impl HolderRuntime {
             Ok(Started::Complained(words)) => format!("did not start: {words}"),
             Ok(Started::Late) => {
                 // Its holder is dead by now; what it may have started must not work beside the next attempt.
-                end::end(&dir, &launch.session, Duration::ZERO).await?;
+                end::vanished(&dir, &launch.session).await;
                 format!("did not start within {} s", START_LIMIT.as_secs())
             }
             Err(error) => format!("did not start: its holder could not be run: {error}"),
@@ -164,8 +164,11 @@ async fn wait_ended(dir: &SessionDir) -> Observed {
         }
         if let Ok(mut client) = Client::connect(dir).await {
             while let Ok(Some(hint)) = client.hints.next().await {
-                if hint == Hint::Exited {
-                    break;
+                match hint {
+                    // Said before it is written where the disk is full.
+                    Hint::Exited(Some(exit)) => return Observed::Exited(exit),
+                    Hint::Exited(None) => break,
+                    Hint::Grew(_) | Hint::Resized { .. } => {}
                 }
             }
             pause = RETRY;
@@ -237,13 +240,18 @@ impl Runtime for HolderRuntime {
             // session is the one to give it, whether or not a person looks.
             let view = Pane::open(dir.path(), Arc::new(Notify::new()));
             view.answer_queries();
-            wait_ended(&dir).await
+            loop {
+                match wait_ended(&dir).await {
+                    Observed::Vanished | Observed::Absent if !end::vanished(&dir, &session).await => {}
+                    observed => return observed,
+                }
+            }
         })
     }
 
-    fn stop(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
+    fn stop(&self, session: SessionId, by: StoppedBy, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
         let dir = self.session_dir(&session);
-        Box::pin(async move { end::end(&dir, &session, grace).await })
+        Box::pin(async move { end::end(&dir, &session, by, grace).await })
     }
 
     fn freeze(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {

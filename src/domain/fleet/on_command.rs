@@ -8,7 +8,7 @@ use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, PlanId, RequestId, TicketKey};
 use crate::domain::plan::Plan;
 use crate::domain::problem::nearest;
-use crate::domain::session::{Answer, Outcome, Request};
+use crate::domain::session::{Answer, Outcome, Request, StoppedBy};
 use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Status, Ticket};
 
 type Done = Result<(), Rejection>;
@@ -150,7 +150,7 @@ impl Turn<'_> {
                 .hint("retrying would end it: ask for that, or wait for its end")),
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::Retry });
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
                 Ok(())
             }
             Status::Polling { .. } | Status::Backoff { .. } => {
@@ -204,7 +204,7 @@ impl Turn<'_> {
         match &ticket.progress.status {
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::Skip { to } });
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
             }
             Status::Stopping { .. } => {
                 return Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"));
@@ -248,11 +248,11 @@ impl Turn<'_> {
         match &ticket.progress.status {
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::Hold });
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
                 Ok(())
             }
             Status::Stopping { session, .. } => {
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
                 Ok(())
             }
             Status::Queued

@@ -4,6 +4,7 @@ use super::step::Turn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::TicketKey;
+use crate::domain::session::StoppedBy;
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
 
@@ -45,7 +46,7 @@ impl Turn<'_> {
         match &ticket.progress.status {
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::TimedOut });
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Timeout });
             }
             Status::Polling { deadline: Some(deadline), .. } if *deadline <= self.now => match self.at_phase(key) {
                 Some((_, phase)) => self.attempt_failed(key, &phase, timed_out(phase.timeout_seconds)),

@@ -28,9 +28,9 @@ impl Turn<'_> {
                 }
             }
             Status::Running { session, .. } => self.reattach(key, session, ticket),
-            Status::Stopping { session, .. } => {
+            Status::Stopping { session, then, .. } => {
                 // Told to end first, so that it is not begun where the earlier engine did not get to it.
-                self.want(Effect::StopSession { session: session.clone() });
+                self.want(Effect::StopSession { session: session.clone(), by: then.by() });
                 self.reattach(key, session, ticket);
             }
             Status::Approval { message, .. } if message.is_empty() => self.ask_question(key),

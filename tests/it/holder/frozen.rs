@@ -3,13 +3,15 @@
 use std::fs;
 use std::time::Duration;
 
+use aotui::domain::session::StoppedBy;
 use aotui::slots::runtime::{Observed, Runtime};
 
-use super::{Place, eventually, runtime_in, session, within};
+use super::{DETACH, Place, eventually, runtime_in, session, within};
 
 /// Counts in a file, twenty times a second, and has a helper that left the session's own process group do the same.
-const COUNTING: &str = "count() { while :; do echo x >>$1; sleep 0.05; done; }; \
-    trap 'echo bye; exit 5' INT; (setsid sh -c 'while :; do echo x >>helper; sleep 0.05; done' &) ; count leader";
+const COUNTING: &str = "trap 'echo bye; exit 5' INT; \
+    detach 'while :; do echo x >>helper; sleep 0.05; done'; \
+    while :; do echo x >>leader; sleep 0.05; done";
 
 fn counted(place: &Place, file: &str) -> u64 {
     fs::metadata(place.temp.path().join(file)).map_or(0, |metadata| metadata.len())
@@ -18,7 +20,7 @@ fn counted(place: &Place, file: &str) -> u64 {
 #[tokio::test]
 async fn a_frozen_session_stands_still_until_another_engine_lets_it_go() {
     let place = Place::new();
-    place.start(1, COUNTING).await;
+    place.start(1, &format!("{DETACH}{COUNTING}")).await;
     eventually("both count", || counted(&place, "leader") > 0 && counted(&place, "helper") > 0).await;
     place.runtime.freeze(session(1)).await.unwrap();
     let still = (counted(&place, "leader"), counted(&place, "helper"));
@@ -30,16 +32,16 @@ async fn a_frozen_session_stands_still_until_another_engine_lets_it_go() {
     next.freeze(session(1)).await.unwrap();
     next.thaw(session(1)).await.unwrap();
     eventually("both go on", || counted(&place, "leader") > still.0 && counted(&place, "helper") > still.1).await;
-    within(next.stop(session(1), Duration::from_secs(3))).await.unwrap();
+    within(next.stop(session(1), StoppedBy::Person, Duration::from_secs(3))).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_frozen_session_can_be_stopped_politely() {
     let place = Place::new();
-    place.start(1, COUNTING).await;
+    place.start(1, &format!("{DETACH}{COUNTING}")).await;
     eventually("it runs", || counted(&place, "leader") > 0).await;
     place.runtime.freeze(session(1)).await.unwrap();
-    within(place.runtime.stop(session(1), Duration::from_secs(9))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(9))).await.unwrap();
     assert_eq!(place.exit_of(1).await.code, Some(5));
 }
 

@@ -1,5 +1,6 @@
 //! Stories of sessions, their holders and their viewers, told with the real binary.
 
+mod endings;
 mod frozen;
 mod measure;
 mod panes;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use aotui::adapters::runtime::HolderRuntime;
 use aotui::domain::ids::SessionId;
+use aotui::domain::session::StoppedBy;
 use aotui::holder::files::{HolderRecord, SessionDir};
 use aotui::holder::start_time;
 use aotui::slots::ErrorClass;
@@ -46,7 +48,7 @@ impl Place {
             session: session(n),
             argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
             cwd: self.temp.path().to_owned(),
-            env: vec![("PATH".into(), PATH.into()), ("COLOR".into(), "blue".into())],
+            env: vec![("PATH".into(), PATH.into()), ("COLOR".into(), "blue".into()), own_program()],
             cols: 80,
             rows: 24,
             separate_stdout: false,
@@ -100,6 +102,27 @@ impl Drop for Place {
 fn runtime_in(place: &Path) -> HolderRuntime {
     let command = vec![OsString::from(env!("CARGO_BIN_EXE_aotui")), OsString::from("hold")];
     HolderRuntime::new(place.join("sessions"), command)
+}
+
+/// The variable by which [`DETACH`] finds this program.
+fn own_program() -> (String, String) {
+    ("TESTS".into(), std::env::current_exe().unwrap().display().to_string())
+}
+
+/// Shell text that defines `detach SCRIPT`: runs it in a session of the operating system of its own, in the background.
+const DETACH: &str = r#"detach() {
+    SCRIPT="$1" "$TESTS" --ignored --exact holder::helper_that_leaves_its_session >/dev/null 2>&1 &
+}
+"#;
+
+/// Stands for a program that goes its own way: [`DETACH`] runs it.
+#[test]
+#[ignore = "only another test runs it"]
+fn helper_that_leaves_its_session() {
+    let Some(script) = std::env::var_os("SCRIPT") else { return };
+    rustix::process::setsid().unwrap();
+    let error = Command::new("sh").arg("-c").arg(script).exec();
+    panic!("{error}");
 }
 
 fn session(n: u32) -> SessionId {
@@ -161,7 +184,7 @@ async fn a_program_gets_its_environment_and_nothing_else() {
     let output = place.output(1);
     let mut names: Vec<_> = output.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
     names.sort_unstable();
-    assert_eq!(names, ["AOTUI_SESSION", "AOTUI_SESSION_MARK", "COLOR", "PATH", "SHELL"]);
+    assert_eq!(names, ["AOTUI_SESSION", "AOTUI_SESSION_MARK", "COLOR", "PATH", "SHELL", "TESTS"]);
     assert!(output.contains("COLOR=blue") && output.contains("AOTUI_SESSION=plan~ticket~1"));
 }
 
@@ -178,7 +201,7 @@ async fn starting_twice_starts_one_process() {
     let count = || fs::read_to_string(place.temp.path().join("count")).unwrap_or_default();
     eventually("it runs", || count() == "once\n").await;
     assert_eq!(place.runtime.observe(session(1)).await, Observed::Running);
-    place.runtime.stop(session(1), Duration::from_secs(3)).await.unwrap();
+    place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(3)).await.unwrap();
     place.runtime.start(launch()).await.unwrap();
     assert!(matches!(place.runtime.observe(session(1)).await, Observed::Exited(_)));
     assert_eq!(count(), "once\n");
@@ -189,7 +212,7 @@ async fn a_session_nobody_started_is_absent_and_stops_well() {
     let place = Place::new();
     assert_eq!(place.runtime.observe(session(9)).await, Observed::Absent);
     assert_eq!(within(place.runtime.wait(session(9))).await, Observed::Absent);
-    place.runtime.stop(session(9), Duration::from_secs(1)).await.unwrap();
+    place.runtime.stop(session(9), StoppedBy::Person, Duration::from_secs(1)).await.unwrap();
     assert_eq!(place.runtime.tail(session(9), 5).await, "");
     let missing = place.runtime.stdout(session(9), 10).await.unwrap_err();
     assert_eq!(missing.class, ErrorClass::NotFound);
@@ -245,12 +268,9 @@ async fn what_a_program_leaves_behind_does_not_keep_its_session_open() {
     )
     .unwrap();
     place.runtime.start(launch).await.unwrap();
-    assert_eq!(place.exit_of(1).await.code, Some(0));
+    let exit = place.exit_of(1).await;
+    assert_eq!((exit.code, exit.left_behind.len()), (Some(0), 1));
     assert_eq!(place.runtime.stdout(session(1), 100).await.unwrap(), "done\n");
-    // The one left behind is ours to end, and goes without harm to others.
-    let leader = place.holder(1).child.unwrap();
-    assert!(!leader.is_same());
-    place.runtime.stop(session(1), Duration::from_millis(300)).await.unwrap();
     // Nobody is at the reading end of the FIFO any more.
     let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
     let opened = rustix::fs::open(place.temp.path().join("fifo"), flags, rustix::fs::Mode::empty());
@@ -308,11 +328,11 @@ async fn stop_ends_a_program_that_ignores_polite_signals_and_its_helpers() {
         .await;
     place.until_output(1, "ready").await;
     let started = Instant::now();
-    within(place.runtime.stop(session(1), Duration::from_millis(600))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_millis(600))).await.unwrap();
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let exit = place.exit_of(1).await;
     assert_eq!(exit.signal, Some(9));
-    within(place.runtime.stop(session(1), Duration::from_millis(600))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_millis(600))).await.unwrap();
 }
 
 #[tokio::test]
@@ -320,7 +340,7 @@ async fn stop_lets_a_program_end_itself_and_leaves_a_stranger_with_its_number_al
     let place = Place::new();
     place.start(1, "trap 'echo bye; exit 5' INT; echo ready; while :; do sleep 0.05; done").await;
     place.until_output(1, "ready").await;
-    within(place.runtime.stop(session(1), Duration::from_secs(9))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(9))).await.unwrap();
     assert_eq!(place.exit_of(1).await.code, Some(5));
 
     let mut stranger =
@@ -331,7 +351,7 @@ async fn stop_lets_a_program_end_itself_and_leaves_a_stranger_with_its_number_al
     child.pid = stranger.id();
     child.start_time = start_time(stranger.id()).unwrap() + 1;
     fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
-    within(place.runtime.stop(session(1), Duration::from_millis(100))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_millis(100))).await.unwrap();
     assert!(stranger.try_wait().unwrap().is_none());
     drop(stranger.stdin.take());
     assert!(stranger.wait().unwrap().signal().is_none());

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
+use aotui::domain::session::StoppedBy;
 use aotui::holder::files::HolderRecord;
 use aotui::slots::runtime::{Observed, Runtime};
 use aotui::terminal::PaneState;
@@ -25,7 +26,7 @@ async fn a_killed_holder_is_seen_at_once_and_what_it_recorded_is_still_shown() {
     assert!(shown(&pane).starts_with("started"));
     place.start(1, "echo again").await;
     assert_eq!(place.runtime.observe(session(1)).await, Observed::Vanished);
-    place.runtime.stop(session(1), Duration::from_secs(1)).await.unwrap();
+    place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(1)).await.unwrap();
 }
 
 #[tokio::test]
@@ -63,7 +64,7 @@ async fn a_new_size_reaches_the_program_and_a_later_viewer() {
     assert_eq!(place.output(1).matches("30 ").count(), 1, "only the last size counts");
     drop(pane);
     assert_eq!(place.runtime.observe(session(1)).await, Observed::Running);
-    within(place.runtime.stop(session(1), Duration::from_secs(1))).await.unwrap();
+    within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(1))).await.unwrap();
     let replay = place.pane(1);
     eventually("the recording has it too", || replay.ended().is_some()).await;
     assert_eq!(replay.with_screen(|screen| screen.size()), (100, 30));
@@ -113,6 +114,6 @@ async fn the_session_of_a_holder_from_another_version_can_still_be_watched() {
     let says_why = |state| matches!(state, PaneState::Unreachable(why) if why.contains("protocol 9"));
     eventually("the pane says why", || says_why(pane.state())).await;
     eventually("the recording is shown", || shown(&pane).contains("old")).await;
-    place.runtime.stop(session(1), Duration::from_secs(1)).await.unwrap();
+    place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(1)).await.unwrap();
     eventually("the end is seen", || pane.ended().is_some()).await;
 }
