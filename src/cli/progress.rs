@@ -126,6 +126,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             }
         },
         TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
+        TicketEvent::Withdrawn { .. } => (None, "no longer asks".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
         TicketEvent::Completed { needs_attention: true } => (Some(Zone::Failed), "ended and needs a person".to_owned()),
         TicketEvent::Completed { needs_attention: false } => (Some(Zone::Done), "complete".to_owned()),
@@ -143,7 +144,6 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::WaitOver
         | TicketEvent::ApprovalAsked { .. }
         | TicketEvent::FeedbackLeft { .. }
-        | TicketEvent::Withdrawn { .. }
         | TicketEvent::ConversationNamed { .. }
         | TicketEvent::AgentEnded { .. }
         | TicketEvent::WorkspaceRemoved { .. } => return None,

@@ -52,6 +52,13 @@ pub enum Effect {
         /// The answer.
         answer: Answer,
     },
+    /// Waits until the process that asks is gone; answered by [`Report::Agent`], which withdraws the request.
+    WatchAsker {
+        /// The session.
+        session: SessionId,
+        /// The request.
+        request: RequestId,
+    },
     /// Removes a workspace if nothing can be lost; answered by [`Report::WorkspaceGone`] or [`Report::WorkspaceKept`].
     RemoveWorkspace {
         /// The plan.

@@ -17,10 +17,9 @@ use super::order::{DriveOrder, write_outcome};
 use crate::agent::{Account, Exit, Signal, Transcript, activity};
 use crate::config::agents::Protocol;
 use crate::domain::agent_run::AgentEnd;
-use crate::domain::ids::RequestId;
 use crate::domain::plain::{plain_line, plain_text};
 use crate::domain::session::{Answer, Ask};
-use crate::report::Reporter;
+use crate::report::{Asking, Reporter};
 
 /// How often answers and the end of the agent are looked for while something is awaited.
 const LOOK: Duration = Duration::from_millis(100);
@@ -61,7 +60,7 @@ struct Open {
     asks: Vec<Ask>,
     input: Value,
     /// The request that stands for the next ask without an answer.
-    request: RequestId,
+    request: Asking,
     answers: Vec<Answer>,
 }
 
@@ -225,7 +224,7 @@ impl Driver {
             },
             Wish::Cancel { id } => {
                 for open in self.open.extract_if(.., |open| open.wish == id) {
-                    let _ = self.reporter.withdraw(open.request);
+                    let _ = self.reporter.withdraw(open.request.id);
                 }
             }
             Wish::Unknown { id, what } => send(&mut self.agent.stdin, &claude::refuse(&id, &what)),
@@ -236,7 +235,7 @@ impl Driver {
     fn answer(&mut self) {
         let (reporter, stdin) = (&self.reporter, &mut self.agent.stdin);
         self.open.retain_mut(|open| {
-            let Some(answer) = reporter.answered(&open.request) else { return true };
+            let Some(answer) = reporter.answered(&open.request.id) else { return true };
             let over = matches!(answer, Answer::Deny { .. });
             open.answers.push(answer);
             if let (false, Some(next)) = (over, open.asks.get(open.answers.len()))

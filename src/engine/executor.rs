@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Arrival;
+use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::SessionId;
 use crate::domain::plan::Plan;
@@ -119,7 +120,10 @@ fn panic_report(effect: &Effect) -> Option<Report> {
             phase: order.phase.id.clone(),
             result: Err(failure()),
         }),
-        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } | Effect::RemoveWorkspace { .. } => None,
+        Effect::StopSession { .. }
+        | Effect::DeliverAnswer { .. }
+        | Effect::WatchAsker { .. }
+        | Effect::RemoveWorkspace { .. } => None,
     }
 }
 
@@ -154,6 +158,10 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
                 tracing::error!("cannot give session {session} its answer: {error}");
             }
             None
+        }
+        Effect::WatchAsker { session, request } => {
+            let gone = slots.runtime.asker_gone(session.clone(), request.clone()).await;
+            gone.then_some(Report::Agent { session, report: AgentReport::Withdraw { request } })
         }
         Effect::RemoveWorkspace { plan, ticket } => remove_workspace(&slots, &plan, &ticket).await,
     }

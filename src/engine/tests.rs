@@ -141,6 +141,10 @@ impl Runtime for World {
         Box::pin(async { None })
     }
 
+    fn asker_gone(&self, _: SessionId, _: RequestId) -> SlotFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+
     fn stdout(&self, _: SessionId, _: usize) -> SlotFuture<'_, Result<String, SlotError>> {
         Box::pin(async { Ok(String::new()) })
     }

@@ -66,7 +66,7 @@ fn path_of(session_dir: &Path, request: &RequestId) -> PathBuf {
 }
 
 /// Makes the directory of the answers where it is not there yet, for its owner alone.
-fn directory_in(session_dir: &Path) -> Result<PathBuf, ReportError> {
+pub(super) fn directory_in(session_dir: &Path) -> Result<PathBuf, ReportError> {
     use std::os::unix::fs::DirBuilderExt;
     let directory = session_dir.join("answers");
     fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(ReportError::io(&directory))?;

@@ -5,6 +5,7 @@
 //! the engine's. It must never act on what a report says.
 
 mod answers;
+mod presence;
 mod reporter;
 
 use std::fs::File;
@@ -21,7 +22,8 @@ use crate::domain::time::Timestamp;
 use crate::faults;
 
 pub use answers::{answer, read_answer, wait_answer};
-pub use reporter::Reporter;
+pub use presence::{forget, listen};
+pub use reporter::{Asking, Reporter};
 
 /// Largest file accepted, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;

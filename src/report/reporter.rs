@@ -1,13 +1,25 @@
 //! The agent's side: what `aotui report …` does, for any agent or hook inside a session.
 
 use std::env;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::answers::directory_in;
+use super::presence::show;
 use super::{ReportError, read_answer, send, wait_answer};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, Ask};
+
+/// A request that waits: open for as long as this exists, and until it is answered or withdrawn.
+#[derive(Debug)]
+pub struct Asking {
+    /// Names the request within the session.
+    pub id: RequestId,
+    /// Closed by the system when this process ends.
+    _shown: Option<File>,
+}
 
 /// Speaks for one session.
 #[derive(Debug, Clone)]
@@ -57,11 +69,14 @@ impl Reporter {
         self.ask_and_wait(Ask::Question { text: text.into(), options: options.to_vec() })
     }
 
-    /// Puts a request to the person and returns its id without waiting.
-    pub fn ask(&self, ask: Ask) -> Result<RequestId, ReportError> {
-        let request = fresh_request()?;
-        self.send(AgentReport::Ask { request: request.clone(), ask })?;
-        Ok(request)
+    /// Puts a request to the person without waiting for the answer.
+    pub fn ask(&self, ask: Ask) -> Result<Asking, ReportError> {
+        let id = fresh_request()?;
+        directory_in(&self.session_dir)?;
+        // Where there can be no pipe the request stays open until it is answered, withdrawn or the session ends.
+        let shown = show(&self.session_dir, &id).ok();
+        self.send(AgentReport::Ask { request: id.clone(), ask })?;
+        Ok(Asking { id, _shown: shown })
     }
 
     /// Returns the answer to a request where there is one by now.
@@ -75,9 +90,9 @@ impl Reporter {
     }
 
     fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
-        let request = self.ask(ask)?;
+        let asking = self.ask(ask)?;
         loop {
-            if let Some(answer) = wait_answer(&self.session_dir, &request, None)? {
+            if let Some(answer) = wait_answer(&self.session_dir, &asking.id, None)? {
                 return Ok(answer);
             }
         }

@@ -132,6 +132,9 @@ pub trait Runtime: Send + Sync {
     /// Returns how the session's agent ended, where its driver left word of it.
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;
 
+    /// Waits until the process that put a request is gone. Returns false where that cannot be known. Cancel-safe.
+    fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool>;
+
     /// Returns what the process wrote to a separate stdout, at most `cap` bytes of it (the first ones), as text.
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>>;
 

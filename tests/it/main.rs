@@ -19,6 +19,8 @@ mod mistakes;
 #[cfg(test)]
 mod monitor;
 #[cfg(test)]
+mod people;
+#[cfg(test)]
 mod picture;
 #[cfg(test)]
 mod practice;

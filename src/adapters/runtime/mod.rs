@@ -3,6 +3,7 @@
 //! It owns the starting and ending of holders. It never owns a terminal itself and never signals a process that is not
 //! proven to belong to the session.
 
+mod asker;
 mod end;
 mod freeze;
 
@@ -51,13 +52,19 @@ pub struct HolderRuntime {
     sessions_dir: PathBuf,
     holder_command: Vec<OsString>,
     starts: Semaphore,
+    watches: asker::Watches,
 }
 
 impl HolderRuntime {
     /// Returns a runtime that keeps its sessions in `sessions_dir` and starts holders with `holder_command` and the
     /// directory of the session as the last argument.
     pub fn new(sessions_dir: PathBuf, holder_command: Vec<OsString>) -> Self {
-        Self { sessions_dir, holder_command, starts: Semaphore::new(STARTS_AT_ONCE) }
+        Self {
+            sessions_dir,
+            holder_command,
+            starts: Semaphore::new(STARTS_AT_ONCE),
+            watches: asker::Watches::default(),
+        }
     }
 
     /// Returns the directory of a session.
@@ -279,6 +286,11 @@ impl Runtime for HolderRuntime {
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { blocking(move || driver::read_outcome(dir.path())).await.ok().flatten() })
+    }
+
+    fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { self.watches.until_gone(&dir, &request).await })
     }
 
     fn stdout(&self, session: SessionId, cap: usize) -> SlotFuture<'_, Result<String, SlotError>> {

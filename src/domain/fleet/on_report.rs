@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::on_time::timed_out;
 use super::step::Turn;
 use crate::domain::agent_report::AgentReport;
-use crate::domain::effect::{Ready, Report, SessionEnd};
+use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
 use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
@@ -188,7 +188,7 @@ impl Turn<'_> {
                 self.fleet.live.activity.insert(session.clone(), activity);
                 self.out.live_changed = true;
             }
-            AgentReport::Ask { request, ask } => self.on_ask(key, request, ask),
+            AgentReport::Ask { request, ask } => self.on_ask(session, request, ask),
             AgentReport::Conversation { id } => {
                 let conversations = &ticket.progress.conversations;
                 if !conversations
@@ -206,13 +206,16 @@ impl Turn<'_> {
         }
     }
 
-    fn on_ask(&mut self, key: &TicketKey, request: RequestId, ask: Ask) {
+    fn on_ask(&mut self, session: &SessionId, request: RequestId, ask: Ask) {
+        let key = &session.ticket;
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let progress = &ticket.progress;
         let open = progress.requests.iter().any(|known| known.id == request);
         let answered = progress.answered.iter().any(|(known, _)| *known == request);
         if !open && !answered && progress.requests.len() < MAX_REQUESTS {
-            self.note(key, TicketEvent::Asked { request: Request { id: request, ask, asked_at: self.now } });
+            let asked = Request { id: request.clone(), ask, asked_at: self.now };
+            self.note(key, TicketEvent::Asked { request: asked });
+            self.want(Effect::WatchAsker { session: session.clone(), request });
         }
     }
 }

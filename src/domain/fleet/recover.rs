@@ -48,6 +48,9 @@ impl Turn<'_> {
         if let Some(order) = self.order(key, session.n) {
             self.want(Effect::RunSession { order, reattach: true });
         }
+        for request in &ticket.progress.requests {
+            self.want(Effect::WatchAsker { session: session.clone(), request: request.id.clone() });
+        }
         for (request, answer) in ticket.progress.answered.clone() {
             self.want(Effect::DeliverAnswer { session: session.clone(), request, answer });
         }

@@ -1,10 +1,10 @@
 //! Steps that wait for a person: through aotui or at the keyboard, whichever comes first.
 
 use super::{FRAME, Halt, Player, Style};
-use crate::domain::ids::RequestId;
 use crate::domain::session::{Answer, Ask};
 use crate::practice::files;
 use crate::practice::story::{Permission, Question};
+use crate::report::Asking;
 
 impl Player {
     pub(super) fn permission(&mut self, asked: &Permission) -> Result<(), Halt> {
@@ -69,11 +69,11 @@ impl Player {
             return Err(Halt::Failed("nobody can answer: this is neither a session of aotui nor a terminal".into()));
         }
         let failed = |error: crate::report::ReportError| Halt::Failed(error.to_string());
-        let request: Option<RequestId> = reporter.as_ref().map(|it| it.ask(ask)).transpose().map_err(failed)?;
+        let asking: Option<Asking> = reporter.as_ref().map(|it| it.ask(ask)).transpose().map_err(failed)?;
         self.doing = "Waiting for you";
         loop {
             let line = self.listen(FRAME)?;
-            let spoken = reporter.as_ref().zip(request.as_ref());
+            let spoken = reporter.as_ref().zip(asking.as_ref().map(|asking| &asking.id));
             if let Some(answer) = spoken.and_then(|(reporter, request)| reporter.answered(request)) {
                 return Ok(answer);
             }

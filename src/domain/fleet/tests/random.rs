@@ -124,7 +124,10 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
                 Report::WorkspaceKept { key, why: "dirty".into() }
             }
         }
-        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } => return None,
+        Effect::WatchAsker { session, request } if how.is_multiple_of(2) => {
+            Report::Agent { session: session.clone(), report: AgentReport::Withdraw { request: request.clone() } }
+        }
+        Effect::WatchAsker { .. } | Effect::StopSession { .. } | Effect::DeliverAnswer { .. } => return None,
     })
 }
 
