@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::house::House;
 use super::{say, steering};
+use crate::cli::verbs::sessions;
 use crate::cli::{Exit, Failure, LogsArgs, PlainText, find_ticket, output};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, TicketKey};
 use crate::holder::files::SessionDir;
 
 /// How often a recording that is followed is looked at.
@@ -23,14 +24,21 @@ pub(super) fn print(house: &House, args: &LogsArgs) -> Result<Exit, Failure> {
     let ticket = find_ticket(&fleet, &args.ticket)?;
     let key = &ticket.brief.key;
     let newest = ticket.progress.sessions;
-    let n = args.session.unwrap_or(newest);
-    if newest == 0 {
+    let size = |n| std::fs::metadata(session_dir(house, key, n).output()).ok().map(|found| found.len());
+    let Some(meant) = sessions::choose(&ticket, |n| size(n).is_some_and(|bytes| bytes > 0)) else {
         return Err(Failure::usage(format!("`{key}` has no session yet")).hint("`aotui status` says what it waits for"));
+    };
+    if args.list {
+        return say(&sessions::table(&ticket, size, crate::engine::now()));
+    }
+    let n = args.session.unwrap_or(meant);
+    if args.session.is_none() && n != newest {
+        output::note(&format!("session {n} of `{key}`: nothing newer printed anything (`--list` lists them)"));
     }
     if n > newest {
         return Err(Failure::usage(format!("`{key}` has no session {n}")).hint(format!("its newest is {newest}")));
     }
-    let dir = SessionDir::new(house.layout().session(&SessionId::new(key.clone(), n)));
+    let dir = session_dir(house, key, n);
     let cannot = |error: io::Error| Failure::error(format!("cannot read {}: {error}", dir.output().display()));
     let mut recording = match File::open(dir.output()) {
         Ok(file) => file,
@@ -53,6 +61,10 @@ pub(super) fn print(house: &House, args: &LogsArgs) -> Result<Exit, Failure> {
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+}
+
+fn session_dir(house: &House, key: &TicketKey, n: u32) -> SessionDir {
+    SessionDir::new(house.layout().session(&SessionId::new(key.clone(), n)))
 }
 
 struct Printer {

@@ -201,14 +201,24 @@ fn logs() -> Command {
     verb(
         "logs",
         "Prints what a ticket's session printed",
-        &["aotui logs PAY-114", "aotui logs PAY-114 --follow", "aotui logs PAY-114 --session 2 --raw > recording"],
+        &[
+            "aotui logs PAY-114",
+            "aotui logs PAY-114 --follow",
+            "aotui logs PAY-114 --list",
+            "aotui logs PAY-114 --session 2 --raw > recording",
+        ],
     )
     .arg(ticket())
     .arg(flag("follow", "Goes on as more is printed, until the session ends").short('f'))
     .arg(
-        option("session", "N", "The N-th session of the ticket; the newest unless given")
-            .value_parser(value_parser!(u32).range(1..)),
+        option(
+            "session",
+            "N",
+            "The N-th session of the ticket; the one that runs, else the last that printed, unless given",
+        )
+        .value_parser(value_parser!(u32).range(1..)),
     )
+    .arg(flag("list", "Lists the ticket's sessions").conflicts_with_all(["follow", "session", "raw"]))
     .arg(flag("raw", "Prints every byte as it was recorded; not to a terminal, which would obey them"))
 }
 

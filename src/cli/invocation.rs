@@ -141,8 +141,10 @@ pub struct LogsArgs {
     pub ticket: String,
     /// Whether to go on until the session ends.
     pub follow: bool,
-    /// Which session; `None` is the newest.
+    /// Which session; `None` is the one a person means.
     pub session: Option<u32>,
+    /// Whether to list the sessions instead.
+    pub list: bool,
     /// Whether to print the recorded bytes.
     pub raw: bool,
 }
@@ -246,6 +248,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             ticket: needed(matches, "ticket"),
             follow: matches.get_flag("follow"),
             session: matches.get_one("session").copied(),
+            list: matches.get_flag("list"),
             raw: matches.get_flag("raw"),
         }),
         "init" => Verb::Init { dir: matches.get_one("dir").cloned() },

@@ -41,7 +41,7 @@ pub struct Plan {
 
 /// A ticket's place in its plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PlanEntry {
     /// The ticket.
     pub ticket_id: TicketId,

@@ -16,6 +16,7 @@
 
 mod files;
 mod journal;
+mod json_keys;
 mod layout;
 mod load;
 mod lock;

@@ -5,12 +5,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::json_keys::unknown_key;
 use super::ticket_file::json_problem;
 use crate::domain::fleet::circles;
 use crate::domain::ids::{AgentName, PlanId, TicketId, WorkflowName};
 use crate::domain::plan::{Plan, PlanEntry};
 use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
+
+/// The keys a person or a planner may write.
+const KEYS: [&str; 10] =
+    ["id", "name", "repo", "workflow", "agent", "base", "worktreeRoot", "createdAt", "status", "tickets"];
+
+/// What `another-orchestrator` writes besides; it means nothing here.
+const FOREIGN: &str = "createdBy";
 
 /// The file as it is on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,6 +67,11 @@ impl PlanFile {
     /// Reads a file's text. `dir` is the name of its directory; the id must be the same.
     pub(super) fn parse(name: &str, text: &str, dir: &str) -> Result<Self, Problem> {
         let file: PlanFile = serde_json::from_str(text).map_err(|error| json_problem(name, &error))?;
+        let mut strange = file.extra.clone();
+        strange.retain(|key, _| key != FOREIGN);
+        if let Some(problem) = unknown_key(name, text, &strange, &KEYS, |_| None) {
+            return Err(problem);
+        }
         if file.id.as_str() != dir {
             let message = format!("id is `{}` but its directory is called `{dir}`", file.id);
             return Err(Problem::in_file(name, message).hint("make them the same"));

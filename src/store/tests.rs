@@ -275,13 +275,13 @@ fn a_journal_of_a_newer_aotui_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
-fn files_people_add_and_edit_become_commands_and_unknown_fields_stay() {
+fn files_people_add_and_edit_become_commands_and_own_fields_stay() {
     let state = tempfile::tempdir().unwrap();
     two_tickets(state.path());
     let layout = Layout::new(state.path());
     let path = layout.ticket_file(&key("A"));
     let edited = fs::read_to_string(&path).unwrap().replace("Ticket A", "A better title");
-    let edited = edited.replacen('{', "{\n  \"sprint\": 7,", 1);
+    let edited = edited.replacen('{', "{\n  \"x-sprint\": 7,", 1);
     fs::write(&path, edited).unwrap();
     fs::write(layout.ticket_file(&key("C")), r#"{"ticketId":"C","title":"New","description":"x"}"#).unwrap();
     let loaded = read(state.path()).unwrap();
@@ -294,8 +294,35 @@ fn files_people_add_and_edit_become_commands_and_unknown_fields_stay() {
     carry_out(&mut store, &mut fleet, loaded.wanted, true);
     assert_eq!(fleet.ticket(&key("A")).unwrap().brief.title, "A better title");
     drop(store);
-    assert!(fs::read_to_string(&path).unwrap().contains("\"sprint\": 7"));
+    assert!(fs::read_to_string(&path).unwrap().contains("\"x-sprint\": 7"));
     same_tickets(&open(state.path()).1, &fleet);
+}
+
+#[test]
+fn a_key_that_means_nothing_is_shown_and_the_last_good_version_stays() {
+    let state = tempfile::tempdir().unwrap();
+    two_tickets(state.path());
+    let layout = Layout::new(state.path());
+    let path = layout.ticket_file(&key("A"));
+    let good = fs::read_to_string(&path).unwrap();
+    for (wrong, said) in [
+        ("\"workflw\": \"w\"", "A.json:2:3: unknown key `workflw` (did you mean `workflow`?)"),
+        ("\"blockedBy\": [\"B\"]", "unknown key `blockedBy` (`blockedBy` belongs to the ticket's entry in plan.json)"),
+        ("\"order\": 3", "belongs to the ticket's entry in plan.json"),
+        ("\"sprint\": 7", "call it `x-…`"),
+    ] {
+        fs::write(&path, good.replacen('{', &format!("{{\n  {wrong},"), 1).replace("Ticket A", "Edited")).unwrap();
+        let loaded = read(state.path()).unwrap();
+        let problems: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+        assert!(problems.len() == 1 && problems[0].contains(said), "{problems:?}");
+        assert_eq!(loaded.fleet.ticket(&key("A")).unwrap().brief.title, "Ticket A");
+    }
+    let plan = fs::read_to_string(layout.plan_file(&key("A").plan)).unwrap();
+    fs::write(layout.plan_file(&key("A").plan), plan.replacen("\"blockedBy\"", "\"blockdBy\"", 1)).unwrap();
+    let problems = read(state.path()).unwrap().problems;
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(said.iter().any(|said| said.contains("unknown key `blockdBy` (did you mean `blockedBy`?)")), "{said:?}");
+    assert_eq!(read(state.path()).unwrap().fleet.tickets.len(), 2);
 }
 
 #[test]

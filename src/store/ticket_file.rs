@@ -1,13 +1,39 @@
 //! `tickets/ID.json`: what a person or a planner says about a ticket, and below `state` how far it got.
 //!
-//! The part a person writes uses the field names of `another-orchestrator`; fields nobody here knows are kept.
+//! The part a person writes uses the field names of `another-orchestrator`; its
+//! other fields and those that begin with `x-` are kept; any other key is a mistake that must not be ignored in silence.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::json_keys::unknown_key;
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
 use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
+
+/// The keys a person or a planner may write.
+const KEYS: [&str; 11] = [
+    "planId",
+    "ticketId",
+    "title",
+    "description",
+    "acceptanceCriteria",
+    "linearUrl",
+    "repo",
+    "workflow",
+    "agent",
+    "branch",
+    "worktree",
+];
+
+/// What the runner of `another-orchestrator` writes into its tickets; it means nothing here.
+const FOREIGN: [&str; 6] = ["status", "currentPhase", "phaseHistory", "context", "retries", "error"];
+
+/// Says where a key belongs that plans have and tickets have not.
+fn of_the_plan(key: &str) -> Option<String> {
+    let key = ["blockedBy", "order"].into_iter().find(|known| known.eq_ignore_ascii_case(key))?;
+    Some(format!("`{key}` belongs to the ticket's entry in plan.json"))
+}
 
 /// The file as it is on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,6 +81,11 @@ impl TicketFile {
     /// Reads a file's text. `plan` and `id` are what its path says; the text must agree.
     pub(super) fn parse(name: &str, text: &str, plan: &PlanId, id: &str) -> Result<Self, Problem> {
         let file: TicketFile = serde_json::from_str(text).map_err(|error| json_problem(name, &error))?;
+        let mut strange = file.extra.clone();
+        strange.retain(|key, _| !FOREIGN.contains(&key.as_str()));
+        if let Some(problem) = unknown_key(name, text, &strange, &KEYS, of_the_plan) {
+            return Err(problem);
+        }
         if file.ticket_id.as_str() != id {
             let message = format!("ticketId is `{}` but the file is called `{id}.json`", file.ticket_id);
             return Err(Problem::in_file(name, message).hint("make them the same"));
@@ -113,6 +144,17 @@ pub(super) fn json_problem(name: &str, error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
     let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let problem = Problem::in_file(name, message);
+    let problem = unknown_field(name, message).unwrap_or_else(|| Problem::in_file(name, message));
     if error.line() == 0 { problem } else { problem.at(number(error.line()), number(error.column().max(1))) }
+}
+
+/// Says in our words which field the parser does not know; `None` where it complains of something else.
+fn unknown_field(name: &str, message: &str) -> Option<Problem> {
+    let (field, known) = message.strip_prefix("unknown field `")?.split_once("`, expected ")?;
+    let problem = Problem::in_file(name, format!("unknown key `{field}`"));
+    let near = crate::domain::problem::nearest(field, known.split('`').skip(1).step_by(2));
+    Some(match near {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint(format!("known: {}", known.trim_start_matches("one of "))),
+    })
 }

@@ -6,6 +6,7 @@ pub mod explain;
 pub(crate) mod fixtures;
 pub mod init;
 pub mod run;
+pub mod sessions;
 pub mod status;
 pub mod steer;
 pub mod workflow;
