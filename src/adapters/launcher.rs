@@ -11,7 +11,7 @@ use std::fs::DirBuilder;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::config::agents::{AgentRecord, Headless, PromptVia};
 use crate::config::library::Library;
@@ -51,7 +51,7 @@ impl Desk {
 
 /// Composes launches from the library.
 pub struct LibraryLauncher {
-    bench: Arc<Bench>,
+    bench: RwLock<Arc<Bench>>,
 }
 
 /// What composing needs; shared with the threads that do it.
@@ -64,7 +64,17 @@ struct Bench {
 impl LibraryLauncher {
     /// Returns a launcher for this library, these settings and this desk.
     pub fn new(library: Library, settings: Settings, desk: Desk) -> Self {
-        Self { bench: Arc::new(Bench { library, settings, desk }) }
+        Self { bench: RwLock::new(Arc::new(Bench { library, settings, desk })) }
+    }
+
+    /// Composes by another library and other settings from now on.
+    pub fn adopt(&self, library: Library, settings: Settings) {
+        let desk = self.bench().desk.clone();
+        *self.bench.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Bench { library, settings, desk });
+    }
+
+    fn bench(&self) -> Arc<Bench> {
+        Arc::clone(&self.bench.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs something that reads and writes files on a thread that may block.
@@ -72,7 +82,7 @@ impl LibraryLauncher {
         &self,
         work: impl FnOnce(&Bench) -> Result<T, SlotError> + Send + 'static,
     ) -> Result<T, SlotError> {
-        let bench = Arc::clone(&self.bench);
+        let bench = self.bench();
         match tokio::task::spawn_blocking(move || work(&bench)).await {
             Ok(result) => result,
             Err(error) => Err(SlotError::new(ErrorClass::Bug, format!("composing a session failed: {error}"))),
@@ -94,7 +104,7 @@ impl Launcher for LibraryLauncher {
     }
 
     fn workspace(&self, plan: &Plan, ticket: &Ticket) -> Result<WorkspaceRequest, SlotError> {
-        self.bench.workspace(plan, ticket)
+        self.bench().workspace(plan, ticket)
     }
 
     fn compose(&self, order: WorkOrder) -> SlotFuture<'_, Result<Launch, SlotError>> {
@@ -108,7 +118,7 @@ impl Launcher for LibraryLauncher {
     fn capture(&self, order: WorkOrder, script: String) -> SlotFuture<'_, Result<String, SlotError>> {
         Box::pin(async move {
             let cwd = worktree(&order)?;
-            let env = environment::of(&order, &self.bench.desk, false);
+            let env = environment::of(&order, &self.bench().desk, false);
             captured::run(&script, &cwd, env).await
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::files;
+use super::files::Files;
 use super::house::House;
 use crate::adapters::launcher::{Desk, LibraryLauncher};
 use crate::adapters::runtime::HolderRuntime;
@@ -38,7 +38,8 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     loaded.fleet.policy = Policy { max_concurrency: house.settings.max_concurrency, dispatch: true, only };
     let server = Server::bind(&house.socket()?).map_err(|error| Failure::error(error.to_string()))?;
     let (end, link) = bus(Arc::new(Fleet::clone(&loaded.fleet)));
-    let (engine, reports) = Engine::new(store, loaded.fleet, loaded.wanted, end, slots(house))?;
+    let launcher = Arc::new(launcher(house));
+    let (engine, reports) = Engine::new(store, loaded.fleet, loaded.wanted, end, slots(house, Arc::clone(&launcher)))?;
 
     let cancel = CancellationToken::new();
     let engine = tokio::spawn({
@@ -62,8 +63,8 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
             tracing::error!("agents' reports cannot be watched: {error}");
         }
     });
-    let lasting = house.warnings.iter().chain(&loaded.damage).cloned().collect();
-    around.spawn(files::watch(house.layout(), lasting, link.clone()));
+    let files = Files { house: house.clone(), damage: loaded.damage, launcher, link: link.clone() };
+    around.spawn(files.watch());
     let running = Running { link, engine, around, cancel };
 
     // The answer comes after the engine's first turn, in which it took up what people wrote while none ran.
@@ -75,11 +76,15 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     }
 }
 
-fn slots(house: &House) -> Slots {
+fn launcher(house: &House) -> LibraryLauncher {
     let layout = house.layout();
     let desk = Desk::new(layout.sessions(), layout.spool(), house.exe.clone(), house.env.clone());
+    LibraryLauncher::new(house.library(), house.settings.clone(), desk)
+}
+
+fn slots(house: &House, launcher: Arc<LibraryLauncher>) -> Slots {
     Slots {
-        launcher: Arc::new(LibraryLauncher::new(house.library(), house.settings.clone(), desk)),
+        launcher,
         runtime: Arc::new(runtime(house)),
         workspace: Arc::new(GitWorkspace::new()),
         stop_grace: Duration::from_secs(house.settings.stop_grace),

@@ -20,6 +20,7 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     if !args.headless {
         screen::needs_terminal()?;
     }
+    let named = args.dir.is_some();
     let root = place(args.dir, args.headless)?;
     // What is played to its end is played from its beginning.
     if args.reset || args.headless {
@@ -40,15 +41,28 @@ pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
         house.env.insert("AOTUI_PRACTICE_SPEED".to_owned(), demo::HEADLESS_SPEED.to_string());
         return block_on(play_to_the_end(&house, &sandbox));
     }
-    output::note(&format!("the demo is in {}; `aotui demo --reset` starts it afresh", sandbox.root.display()));
+    let shown = show(&house, &sandbox);
+    // Said at the end too: the screen hides what was said before it.
+    output::note(&afresh(&sandbox, named));
+    shown.map_err(|failure| failure.hint(afresh(&sandbox, named)))
+}
+
+/// Says how to start over.
+fn afresh(sandbox: &DemoPlan, named: bool) -> String {
+    let root = sandbox.root.display();
+    let dir = if named { format!(" --dir {root}") } else { String::new() };
+    format!("the demo stays in {root} as you left it; `aotui demo --reset{dir}` starts it afresh")
+}
+
+fn show(house: &House, sandbox: &DemoPlan) -> Result<Exit, Failure> {
     if store::holder(&house.layout()).is_some() {
-        return screen::open(&house, None);
+        return screen::open(house, None);
     }
     tui::install_panic_hook();
     block_on(async {
-        let running = compose::start(&house, None).await?;
-        fill(&running.link, &sandbox).await?;
-        screen::own(&house, running, None).await
+        let running = compose::start(house, None).await?;
+        fill(&running.link, sandbox).await?;
+        screen::own(house, running, None).await
     })
 }
 

@@ -1,16 +1,20 @@
-//! Takes over what people and planners write into the files of plans while an engine runs.
+//! Takes over what people and planners write into the files of plans, and into the settings file, while an engine runs.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
+use super::house::House;
+use crate::adapters::launcher::LibraryLauncher;
 use crate::bus::Link;
+use crate::config::settings::Settings;
 use crate::domain::command::Command;
 use crate::domain::problem::Problem;
 use crate::faults;
-use crate::store::{self, Layout};
+use crate::store;
 
 /// How long writing several files may take to be taken as one change.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -18,50 +22,111 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Changes that may wait; more than that are one anyway.
 const CHANGES: usize = 256;
 
-/// Watches the plans for as long as it is polled. `lasting` are defects of other files, which stay listed.
-pub(super) async fn watch(layout: Layout, lasting: Vec<Problem>, link: Link) {
-    let (changed, mut changes) = mpsc::channel::<PathBuf>(CHANGES);
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        if matches!(event.kind, EventKind::Access(_)) {
-            return;
+/// What the files of a house are taken over into.
+pub(super) struct Files {
+    /// The house as it is in force.
+    pub(super) house: House,
+    /// Defects of the engine's own files, which stay listed.
+    pub(super) damage: Vec<Problem>,
+    /// Composes sessions by the settings in force.
+    pub(super) launcher: Arc<LibraryLauncher>,
+    /// The engine.
+    pub(super) link: Link,
+}
+
+impl Files {
+    /// Watches for as long as it is polled.
+    pub(super) async fn watch(mut self) {
+        let (changed, mut changes) = mpsc::channel::<PathBuf>(CHANGES);
+        let _watcher = match self.watcher(changed) {
+            Ok(watcher) => watcher,
+            Err(error) => return tracing::error!("the files of plans cannot be watched: {error}"),
+        };
+        // What was written between loading and watching told nobody, so the first look needs no reason.
+        let (mut defective, mut resettled) = (true, true);
+        let mut paths: Vec<PathBuf> = Vec::new();
+        let settings = self.settings_files();
+        loop {
+            if resettled {
+                self.settle().await;
+            }
+            let layout = self.house.layout();
+            let looked = tokio::task::spawn_blocking(move || {
+                // While something is defective every change may have mended it.
+                let look = defective || resettled || paths.iter().any(|path| store::is_edited(&layout, path));
+                look.then(|| store::changed_files(&layout))
+            });
+            if let Ok(Some((commands, mut problems))) = looked.await {
+                defective = !problems.is_empty();
+                problems.extend(self.house.warnings.iter().chain(&self.damage).cloned());
+                take_over(&self.link, commands, problems).await;
+            }
+            let Some(first) = changes.recv().await else { return };
+            tokio::time::sleep(SETTLE).await;
+            paths = vec![first];
+            while let Ok(path) = changes.try_recv() {
+                paths.push(path);
+            }
+            paths.sort();
+            paths.dedup();
+            resettled = paths.iter().any(|path| settings.contains(path));
         }
-        for path in event.paths {
-            // A full channel already says "look again".
-            let _full = changed.try_send(path);
+    }
+
+    fn watcher(&self, changed: mpsc::Sender<PathBuf>) -> notify::Result<impl Watcher + use<>> {
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let Ok(event) = event else { return };
+            if matches!(event.kind, EventKind::Access(_)) {
+                return;
+            }
+            for path in event.paths {
+                // A full channel already says "look again".
+                let _full = changed.try_send(path);
+            }
+        })?;
+        watcher.watch(&self.house.layout().plans(), RecursiveMode::Recursive)?;
+        // Editors replace files, so the directories are watched: that of the file, and that of what it links to.
+        for file in self.settings_files() {
+            if let Some(dir) = file.parent().filter(|dir| dir.is_dir())
+                && let Err(error) = watcher.watch(dir, RecursiveMode::NonRecursive)
+            {
+                tracing::warn!("the settings file cannot be watched: {error}");
+            }
         }
-    });
-    let watched = watcher.and_then(|mut watcher| {
-        watcher.watch(&layout.plans(), RecursiveMode::Recursive)?;
         Ok(watcher)
-    });
-    let _watcher = match watched {
-        Ok(watcher) => watcher,
-        Err(error) => return tracing::error!("the files of plans cannot be watched: {error}"),
-    };
-    // What was written between loading and watching told nobody, so the first look needs no reason.
-    let mut defective = true;
-    let mut paths = Vec::new();
-    loop {
-        let layout = layout.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            // While something is defective every change may have mended it.
-            let look = defective || paths.iter().any(|path: &PathBuf| store::is_edited(&layout, path));
-            look.then(|| store::changed_files(&layout))
-        });
-        if let Ok(Some((commands, mut problems))) = looked.await {
-            defective = !problems.is_empty();
-            problems.extend(lasting.iter().cloned());
-            take_over(&link, commands, problems).await;
+    }
+
+    /// Returns the names the settings file has.
+    fn settings_files(&self) -> Vec<PathBuf> {
+        let file = &self.house.places.config_file;
+        std::iter::once(file.clone()).chain(file.canonicalize().ok().filter(|real| real != file)).collect()
+    }
+
+    /// Reads the settings file again. What it says counts from now on as far as it can; a missing or defective one
+    /// changes nothing.
+    async fn settle(&mut self) {
+        let (places, exe) = (self.house.places.clone(), self.house.exe.clone());
+        let read = move || places.config_file.exists().then(|| Settings::load(&places, &exe));
+        let Ok(Some(read)) = tokio::task::spawn_blocking(read).await else { return };
+        match read {
+            Err(problems) => self.house.warnings = problems,
+            Ok(loaded) => {
+                let (settings, later) = self.house.settings.adopt(loaded.value);
+                self.house.warnings = loaded.warnings;
+                if !later.is_empty() {
+                    let file = self.house.places.config_file.display().to_string();
+                    let names: Vec<String> = later.iter().map(|name| format!("`{name}`")).collect();
+                    let problem = Problem::in_file(file, format!("{} counts from the next start on", names.join(", ")));
+                    self.house.warnings.push(problem.hint("end aotui and start it again; sessions go on meanwhile"));
+                }
+                let max = settings.max_concurrency;
+                self.house.settings = settings;
+                self.launcher.adopt(self.house.library(), self.house.settings.clone());
+                if let Err(error) = self.link.command(Command::SetConcurrency { max }).await {
+                    tracing::warn!("the engine does not take the new settings: {error}");
+                }
+            }
         }
-        let Some(first) = changes.recv().await else { return };
-        tokio::time::sleep(SETTLE).await;
-        paths = vec![first];
-        while let Ok(path) = changes.try_recv() {
-            paths.push(path);
-        }
-        paths.sort();
-        paths.dedup();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Failure;
+use crate::cli::{Failure, output};
 use crate::config::library::Library;
 use crate::config::paths::Places;
 use crate::config::settings::Settings;
@@ -29,8 +29,32 @@ pub(super) struct House {
 }
 
 impl House {
-    /// Finds the places and reads the settings.
+    /// Finds the places and reads the settings; refuses defective ones.
     pub(super) fn open(config: Option<&Path>) -> Result<Self, Failure> {
+        Self::open_with(config, |places, exe| {
+            let loaded = Settings::load(places, exe).map_err(|problems| {
+                Failure::problems("the settings file has defects", problems).hint("correct it and try again")
+            })?;
+            Ok((loaded.value, loaded.warnings))
+        })
+    }
+
+    /// Finds the places and reads the settings as far as they can be, for verbs that only show something: what is
+    /// wrong is said on stderr.
+    pub(super) fn open_to_read(config: Option<&Path>) -> Result<Self, Failure> {
+        Self::open_with(config, |places, exe| {
+            let (settings, problems) = Settings::salvage(places, exe);
+            for problem in &problems {
+                output::note(&format!("warning: {}", output::plain(&problem.to_string())));
+            }
+            Ok((settings, Vec::new()))
+        })
+    }
+
+    fn open_with(
+        config: Option<&Path>,
+        read: impl FnOnce(&Places, &Path) -> Result<(Settings, Vec<Problem>), Failure>,
+    ) -> Result<Self, Failure> {
         let (exe, cwd, env) = (exe()?, cwd()?, env());
         let places = Places::find(config, &cwd, |name| env.get(name).cloned())
             .map_err(|error| Failure::usage(error.to_string()))?;
@@ -38,10 +62,8 @@ impl House {
             let message = format!("there is no settings file {}", places.config_file.display());
             return Err(Failure::usage(message).hint("correct --config, or leave it out"));
         }
-        let loaded = Settings::load(&places, &exe).map_err(|problems| {
-            Failure::problems("the settings file has defects", problems).hint("correct it and try again")
-        })?;
-        Ok(Self { places, settings: loaded.value, warnings: loaded.warnings, exe, cwd, env })
+        let (settings, warnings) = read(&places, &exe)?;
+        Ok(Self { places, settings, warnings, exe, cwd, env })
     }
 
     /// Returns a house that lies in `dir` alone, with default settings: the user's own is not touched.

@@ -19,9 +19,11 @@ mod tests;
 mod work;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::actions::Keymap;
+use crate::adapters::workspace::has_commits;
 use crate::cli::output::Style;
 use crate::cli::verbs::{add, explain, init, status, steer, workflow};
 use crate::cli::{self, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of};
@@ -77,9 +79,9 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
         Verb::Run(args) => work::run(&House::open(config)?, &args)?,
-        Verb::Status { plan, json } => show_status(&House::open(config)?, plan.as_deref(), json)?,
-        Verb::Explain { ticket, json } => show_explanation(&House::open(config)?, &ticket, json)?,
-        Verb::Logs(args) => logs::print(&House::open(config)?, &args)?,
+        Verb::Status { plan, json } => show_status(&House::open_to_read(config)?, plan.as_deref(), json)?,
+        Verb::Explain { ticket, json } => show_explanation(&House::open_to_read(config)?, &ticket, json)?,
+        Verb::Logs(args) => logs::print(&House::open_to_read(config)?, &args)?,
         Verb::Steer(args) => {
             let mut steering = steering::open(&House::open(config)?)?;
             say(&steer::ticket(&mut *steering, args)?)?
@@ -91,11 +93,13 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Init { dir } => {
             let house = House::open(config)?;
             let dir = dir.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));
+            needs_commit(&dir)?;
             let mut steering = steering::open(&house)?;
             say(&init::init(&mut *steering, &house.places, &house.settings.state_dir, &dir)?)?
         }
         Verb::Add(args) => {
             let house = House::open(config)?;
+            needs_commit(&house.cwd)?;
             let library = house.library();
             let around = add::Surroundings { settings: &house.settings, library: &library, cwd: &house.cwd };
             let _turn = steering::one_at_a_time(&house)?;
@@ -108,7 +112,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             say(&workflow::trust(&house.settings.state_dir, &dir)?)?
         }
         Verb::Workflow(verb) => {
-            let house = House::open(config)?;
+            let house = House::open_to_read(config)?;
             let (library, repo) = (house.library(), repository_of(&house.cwd));
             match verb {
                 WorkflowVerb::List => say(&workflow::list(&library, repo.as_deref()))?,
@@ -120,6 +124,17 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         }
     };
     Ok(exit.code())
+}
+
+/// Refuses a repository in which no ticket could start: worktrees are made from a commit.
+fn needs_commit(dir: &Path) -> Result<(), Failure> {
+    match repository_of(dir) {
+        Some(repo) if has_commits(&repo).is_ok_and(|has| !has) => {
+            Err(Failure::usage(format!("the repository {} has no commit yet", repo.display()))
+                .hint("make a first commit, for example `git commit --allow-empty -m Begin`"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn show_status(house: &House, plan: Option<&str>, json: bool) -> Result<Exit, Failure> {

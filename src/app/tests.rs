@@ -121,6 +121,28 @@ async fn files_that_people_write_are_taken_over_and_defects_come_and_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn edited_settings_count_at_once_and_defective_ones_change_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let house = house(temp.path());
+    let running = start(&house).await;
+    let write = |text: &str| std::fs::write(&house.places.config_file, text).unwrap();
+    let said = |fleet: &Fleet| fleet.live.problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    write("maxConcurrency: 7\n");
+    wait_until(&running.link, "the new number", |fleet| fleet.policy.max_concurrency == 7).await;
+    write("maxConcurrency: many\n");
+    wait_until(&running.link, "the defect", |fleet| said(fleet).contains("config.yaml:1:17:")).await;
+    assert_eq!(running.link.fleet().policy.max_concurrency, 7);
+    write("maxConcurrency: 2\ntheme: paper\n");
+    wait_until(&running.link, "what counts later", |fleet| {
+        fleet.policy.max_concurrency == 2 && said(fleet).contains("`theme` counts from the next start on")
+    })
+    .await;
+    write("maxConcurrency: 2\n");
+    wait_until(&running.link, "all is well", |fleet| said(fleet).is_empty()).await;
+    running.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_planner_may_write_the_plan_long_before_its_tickets() {
     let temp = tempfile::tempdir().unwrap();
     let house = house(temp.path());

@@ -82,30 +82,74 @@ impl Settings {
 
     /// Reads the settings file; without one the defaults hold. `exe` is this program.
     pub fn load(places: &Places, exe: &Path) -> Result<Loaded<Self>, Vec<Problem>> {
+        let (value, report) = Self::read(places, exe);
+        finished(value, report)
+    }
+
+    /// Reads what can be read of the settings file, for what only shows something: defective settings are at their
+    /// defaults. Comes with everything that is wrong with it. `exe` is this program.
+    pub fn salvage(places: &Places, exe: &Path) -> (Self, Vec<Problem>) {
+        let (value, report) = Self::read(places, exe);
+        (value, report.errors.into_iter().chain(report.warnings).collect())
+    }
+
+    fn read(places: &Places, exe: &Path) -> (Self, Report) {
         let label = places.config_file.display().to_string();
-        match std::fs::symlink_metadata(&places.config_file) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !places.named => {
-                return Ok(Loaded { value: Self::defaults(places, exe), warnings: Vec::new() });
-            }
-            _ => {}
+        if let Err(error) = std::fs::symlink_metadata(&places.config_file)
+            && error.kind() == std::io::ErrorKind::NotFound
+            && !places.named
+        {
+            return (Self::defaults(places, exe), Report::new(label));
         }
-        let text = yaml::read(&places.config_file, &label, true).map_err(|problem| vec![problem])?;
-        Self::parse(&label, &text, places, exe)
+        match yaml::read(&places.config_file, &label, true) {
+            Ok(text) => Self::take_apart(&label, &text, places, exe),
+            Err(problem) => {
+                let mut report = Report::new(label);
+                report.errors.push(problem);
+                (Self::defaults(places, exe), report)
+            }
+        }
     }
 
     /// Reads the content of the settings file the user calls `label`.
     pub fn parse(label: &str, text: &str, places: &Places, exe: &Path) -> Result<Loaded<Self>, Vec<Problem>> {
-        let node = yaml::parse(label, text).map_err(|problem| vec![problem])?;
+        let (value, report) = Self::take_apart(label, text, places, exe);
+        finished(value, report)
+    }
+
+    fn take_apart(label: &str, text: &str, places: &Places, exe: &Path) -> (Self, Report) {
         let mut settings = Self::defaults(places, exe);
         let mut report = Report::new(label);
-        if node.value != Value::Null {
-            settings.apply(&node, places, &mut report);
+        match yaml::parse(label, text) {
+            Ok(node) if node.value == Value::Null => {}
+            Ok(node) => settings.apply(&node, places, &mut report),
+            Err(problem) => report.errors.push(problem),
         }
-        if report.errors.is_empty() {
-            return Ok(Loaded { value: settings, warnings: report.warnings });
-        }
-        report.errors.append(&mut report.warnings);
-        Err(report.errors)
+        (settings, report)
+    }
+
+    /// Returns the `edited` settings as far as they can count while aotui runs, and the keys that count only later.
+    pub fn adopt(&self, edited: Self) -> (Self, Vec<&'static str>) {
+        let later = [
+            ("stateDir", self.state_dir != edited.state_dir),
+            ("logDir", self.log_dir != edited.log_dir && self.state_dir == edited.state_dir),
+            ("stopGraceSeconds", self.stop_grace != edited.stop_grace),
+            ("theme", self.theme != edited.theme),
+            ("keys", self.keys != edited.keys),
+            ("leaveChord", self.leave_chord != edited.leave_chord),
+        ];
+        let moved = self.state_dir != edited.state_dir;
+        let settings = Self {
+            state_dir: self.state_dir.clone(),
+            log_dir: self.log_dir.clone(),
+            worktree_root: if moved { self.worktree_root.clone() } else { edited.worktree_root },
+            stop_grace: self.stop_grace,
+            theme: self.theme.clone(),
+            keys: self.keys.clone(),
+            leave_chord: self.leave_chord.clone(),
+            ..edited
+        };
+        (settings, later.into_iter().filter(|(_, changed)| *changed).map(|(key, _)| key).collect())
     }
 
     fn apply(&mut self, node: &Node, places: &Places, report: &mut Report) {
@@ -182,6 +226,15 @@ impl Settings {
     pub fn init_file() -> String {
         include_str!("init.yaml").to_owned()
     }
+}
+
+/// Refuses settings with defects.
+fn finished(value: Settings, mut report: Report) -> Result<Loaded<Settings>, Vec<Problem>> {
+    if report.errors.is_empty() {
+        return Ok(Loaded { value, warnings: report.warnings });
+    }
+    report.errors.append(&mut report.warnings);
+    Err(report.errors)
 }
 
 /// Most seconds of any setting.

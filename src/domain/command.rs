@@ -43,6 +43,11 @@ pub enum Command {
         /// The plan.
         plan: PlanId,
     },
+    /// Says how many tickets may be at work at the same time from now on.
+    SetConcurrency {
+        /// That many, over all plans.
+        max: u32,
+    },
     /// Says which files are defective now; replaces what was said before.
     SetProblems {
         /// All of them.

@@ -226,13 +226,14 @@ pub struct Failure {
 }
 
 /// Longest line that says why something failed, in characters.
-const MAX_WHY: usize = 200;
+const MAX_WHY: usize = 300;
 
 impl Failure {
-    /// Says on one short line what happened and why: the message, then the last line of the evidence that has a word.
+    /// Says on one short line what happened and why: the message, then the last line of the evidence that has a word and
+    /// is no hint.
     pub fn why(&self) -> String {
         let message = self.message.lines().next().unwrap_or_default();
-        let has_word = |line: &&str| line.chars().any(char::is_alphanumeric);
+        let has_word = |line: &&str| line.chars().any(char::is_alphanumeric) && !line.starts_with("hint:");
         match self.evidence.lines().rev().map(str::trim).find(has_word) {
             Some(last) if !message.contains(last) => short_line(&format!("{message}: {last}"), MAX_WHY),
             _ => short_line(message, MAX_WHY),

@@ -125,6 +125,19 @@ fn a_repository_that_is_none_is_refused_before_anything_is_made() {
 }
 
 #[test]
+fn a_repository_without_a_commit_is_refused_and_nothing_is_made() {
+    let home = Home::new();
+    fs::remove_file(home.path("aotui/config.yaml")).unwrap();
+    let repo = home.path("empty");
+    fs::create_dir(&repo).unwrap();
+    home.git(&repo, &["init", "--quiet", "-b", "main"]);
+    for args in [&["init"][..], &["add", "x"]] {
+        refused(&home, &repo, args, &["has no commit yet", "make a first commit"]);
+    }
+    assert!(!home.path("aotui/config.yaml").exists());
+}
+
+#[test]
 fn a_missing_agent_command_is_named() {
     let (home, repo) = ready();
     home.write(
@@ -141,8 +154,16 @@ fn a_missing_agent_command_is_named() {
 #[test]
 fn a_settings_file_with_a_mistake_is_shown_by_line() {
     let (home, repo) = ready();
-    home.write("aotui/config.yaml", "maxConcurrency: many\n");
-    refused(&home, &repo, &["status"], &["config.yaml:1:", "maxConcurrency"]);
+    let state = home.path("elsewhere");
+    home.write("aotui/config.yaml", &format!("maxConcurrency: many\nstateDir: {}\n", state.display()));
+    for args in [&["run"][..], &["add", "x"], &["approve", "A"]] {
+        refused(&home, &repo, args, &["config.yaml:1:17", "maxConcurrency"]);
+    }
+    for args in [&["status"][..], &["workflow", "list"]] {
+        let ran = home.aotui(&repo, args);
+        assert!(ran.code == 0 && ran.stderr.contains("warning: "), "{args:?}: {ran:?}");
+        assert!(ran.stderr.contains("config.yaml:1:17"), "{args:?}: {ran:?}");
+    }
     home.write("aotui/config.yaml", "maxConcurency: 2\n");
     let ran = home.aotui(&repo, &["run", "--until-done"]);
     assert!(ran.stderr.contains("did you mean `maxConcurrency`"), "{ran:?}");

@@ -83,6 +83,21 @@ pub enum LandError {
         /// Why it cannot follow, mostly in git's words.
         words: String,
     },
+    /// The base branch is checked out where the repository itself sets filters.
+    #[error(
+        "the base branch is checked out at {}, whose repository sets filters ({}) that aotui does not run: set them in your \
+         global git config, or run `git merge {branch}` there yourself, then land again",
+        path.display(),
+        filters.join(", ")
+    )]
+    Filters {
+        /// The checkout.
+        path: PathBuf,
+        /// The filters' names.
+        filters: Vec<String>,
+        /// The branch that was to land.
+        branch: String,
+    },
     /// There is no such branch.
     #[error("there is no branch `{branch}` in {}: correct its name", repo.display())]
     NoSuchBranch {
@@ -203,13 +218,8 @@ impl Landing<'_> {
         }
         let filters = self.git.filters_off(&Place::checkout(&first.git_dir, &first.path)).await?;
         if !filters.is_empty() {
-            let words = format!(
-                "its repository's own config sets filters ({}), which aotui does not run because agents can write them \
-                 (set them in your global git config, or run `git merge {}` there yourself)",
-                filters.join(", "),
-                self.request.branch
-            );
-            return in_the_way(&first.path, words);
+            let (path, branch) = (first.path.clone(), self.request.branch.clone());
+            return Err(LandError::Filters { path, filters, branch });
         }
         Ok(())
     }

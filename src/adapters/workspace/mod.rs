@@ -82,6 +82,11 @@ fn clean(text: impl AsRef<str>) -> String {
     text.as_ref().chars().map(|c| if c.is_control() { '?' } else { c }).take(120).collect()
 }
 
+/// Returns whether the repository at `repo` has any commit that a branch leads to.
+pub fn has_commits(repo: &Path) -> Result<bool, SlotError> {
+    repository::Repository::open(repo)?.has_commits()
+}
+
 /// Passes a durable step of work on a repository.
 fn point(name: &str) -> Result<(), SlotError> {
     faults::point(name).map_err(|error| SlotError::new(ErrorClass::Transient, format!("git could not go on: {error}")))

@@ -21,6 +21,11 @@ impl Turn<'_> {
             Command::PutTicket { brief, order, blocked_by } => self.put_ticket(brief, order, blocked_by),
             Command::PausePlan { plan } => self.pause_plan(&plan, true),
             Command::ResumePlan { plan } => self.pause_plan(&plan, false),
+            Command::SetConcurrency { max } => {
+                self.out.live_changed |= self.fleet.policy.max_concurrency != max;
+                self.fleet.policy.max_concurrency = max;
+                Ok(())
+            }
             Command::SetProblems { problems } => {
                 self.out.live_changed |= self.fleet.live.problems != problems;
                 self.fleet.live.problems = problems;

@@ -67,6 +67,8 @@ async fn nothing_a_repository_names_runs_while_its_workspaces_are_made_landed_an
 
     let held = ground.land("aotui/T-1").await.unwrap_err();
     assert!(held.to_string().contains("sets filters (e=vil, evil)"), "{held}");
+    assert!(held.to_string().contains("set them in your global git config, or run `git merge "), "{held}");
+    assert!(!held.to_string().contains("stash"), "nothing there is in the way: {held}");
     ground.git(&ground.repo, &["symbolic-ref", "HEAD", "refs/heads/elsewhere"]);
     let _ = fs::remove_file(ground.at("canary"));
     assert!(matches!(ground.land("aotui/T-1").await, Ok(Landed::Merged { .. })));
