@@ -10,6 +10,7 @@ use super::msg::Msg;
 use super::overlays;
 use crate::actions::{Action, Context};
 use crate::domain::fleet::Fleet;
+use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
 use ratatui::layout::Position;
 
@@ -69,6 +70,11 @@ impl Model {
         {
             let hint = format!("{} lists them", self.key(Action::Problems));
             self.notice = Some(Notice { hint: Some(hint), ..Notice::error(problem.to_string()) });
+        }
+        let mended = |problem: &Problem| !fleet.live.problems.contains(problem);
+        let mut told = self.fleet.live.problems.iter().filter(|problem| mended(problem)).map(Problem::to_string);
+        if told.any(|text| self.notice.as_ref().is_some_and(|notice| notice.text == text)) {
+            self.notice = None;
         }
         self.fleet = fleet;
         self.refresh();

@@ -60,10 +60,14 @@ fn defective_files_are_told_and_hide_no_ticket() {
     let mut model = model(120, 40);
     let mut broken = Fleet::clone(&fleet());
     broken.live.problems = vec![Problem::in_file("plan/x.json", "a comma is missing").at(3, 7).hint("add it")];
-    model.update(NOW, Msg::Fleet(Arc::new(broken)));
+    let broken = Arc::new(broken);
+    model.update(NOW, Msg::Fleet(Arc::clone(&broken)));
     let seen = text(&model);
     assert!(seen.contains("1 defective file !") && seen.contains("plan/x.json:3:7: a comma is missing"), "{seen}");
     assert!(seen.contains("PAY-114"));
+    model.update(NOW, Msg::Fleet(fleet()));
+    assert!(!text(&model).contains("a comma is missing"), "what is mended is told no longer: {}", text(&model));
+    model.update(NOW, Msg::Fleet(broken));
     model.press(&["!"]);
     assert!(text(&model).contains("add it"));
 }
