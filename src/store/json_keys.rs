@@ -4,20 +4,26 @@ use serde_json::{Map, Value};
 
 use crate::domain::problem::{Problem, nearest};
 
-/// Returns the first key of `extra` that nobody knows; keys that begin with `x-` are a person's own. `hint` says more
-/// about keys that belong elsewhere.
+/// Returns the first key of `extra` that is neither of a person's nor of other programs' `known` ones; keys that begin
+/// with `x-` are a person's own. `hint` says more about keys that belong elsewhere.
 pub(super) fn unknown_key(
     name: &str,
     text: &str,
     extra: &Map<String, Value>,
-    known: &[&str],
+    (known, others): (&[&str], &[&str]),
     hint: impl Fn(&str) -> Option<String>,
 ) -> Option<Problem> {
-    let key = extra.keys().find(|key| !key.starts_with("x-"))?;
+    let is_known = |key: &str| key.starts_with("x-") || known.contains(&key) || others.contains(&key);
+    let key = extra.keys().find(|key| !is_known(key))?;
     let (line, column) = place_of(text, key);
     let problem = Problem::in_file(name, format!("unknown key `{key}`")).at(line, column);
     let near = || nearest(key, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
     Some(problem.hint(hint(key).or_else(near).unwrap_or_else(|| "remove it, or call it `x-…` to keep it".to_owned())))
+}
+
+/// Returns what `strange` finds among the keys of a file that makes no sense: a misspelt key is why another is missing.
+pub(super) fn misspelt(text: &str, strange: impl Fn(&Map<String, Value>) -> Option<Problem>) -> Option<Problem> {
+    strange(&serde_json::from_str(text).ok()?)
 }
 
 /// Returns line and column of a key of the outermost object, from 1. `text` is JSON.

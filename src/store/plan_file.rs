@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::json_keys::unknown_key;
+use super::json_keys::{misspelt, unknown_key};
 use super::ticket_file::json_problem;
 use crate::domain::fleet::circles;
 use crate::domain::ids::{AgentName, PlanId, TicketId, WorkflowName};
@@ -17,8 +17,8 @@ use crate::domain::time::Timestamp;
 const KEYS: [&str; 10] =
     ["id", "name", "repo", "workflow", "agent", "base", "worktreeRoot", "createdAt", "status", "tickets"];
 
-/// What `another-orchestrator` writes besides; it means nothing here.
-const FOREIGN: &str = "createdBy";
+/// The engine's own keys, and one that `another-orchestrator` writes besides, which means nothing here.
+const FOREIGN: [&str; 3] = ["seq", "written", "createdBy"];
 
 /// The file as it is on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,10 +66,10 @@ enum PlanStatus {
 impl PlanFile {
     /// Reads a file's text. `dir` is the name of its directory; the id must be the same.
     pub(super) fn parse(name: &str, text: &str, dir: &str) -> Result<Self, Problem> {
-        let file: PlanFile = serde_json::from_str(text).map_err(|error| json_problem(name, &error))?;
-        let mut strange = file.extra.clone();
-        strange.retain(|key, _| key != FOREIGN);
-        if let Some(problem) = unknown_key(name, text, &strange, &KEYS, |_| None) {
+        let strange = |extra: &Map<String, Value>| unknown_key(name, text, extra, (&KEYS, &FOREIGN), |_| None);
+        let file: PlanFile = serde_json::from_str(text)
+            .map_err(|error| misspelt(text, strange).unwrap_or_else(|| json_problem(name, &error)))?;
+        if let Some(problem) = strange(&file.extra) {
             return Err(problem);
         }
         if file.id.as_str() != dir {

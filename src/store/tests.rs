@@ -317,6 +317,9 @@ fn a_key_that_means_nothing_is_shown_and_the_last_good_version_stays() {
         assert!(problems.len() == 1 && problems[0].contains(said), "{problems:?}");
         assert_eq!(loaded.fleet.ticket(&key("A")).unwrap().brief.title, "Ticket A");
     }
+    fs::write(&path, good.replacen("\"title\"", "\"titel\"", 1)).unwrap();
+    let said = read(state.path()).unwrap().problems[0].to_string();
+    assert!(said.contains("unknown key `titel` (did you mean `title`?)"), "not that one is missing: {said}");
     let plan = fs::read_to_string(layout.plan_file(&key("A").plan)).unwrap();
     fs::write(layout.plan_file(&key("A").plan), plan.replacen("\"blockedBy\"", "\"blockdBy\"", 1)).unwrap();
     let problems = read(state.path()).unwrap().problems;

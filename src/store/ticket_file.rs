@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::json_keys::unknown_key;
+use super::json_keys::{misspelt, unknown_key};
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
 use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
@@ -26,8 +26,8 @@ const KEYS: [&str; 11] = [
     "worktree",
 ];
 
-/// What the runner of `another-orchestrator` writes into its tickets; it means nothing here.
-const FOREIGN: [&str; 6] = ["status", "currentPhase", "phaseHistory", "context", "retries", "error"];
+/// The engine's own part, and what the runner of `another-orchestrator` writes into its tickets, which means nothing here.
+const FOREIGN: [&str; 7] = ["state", "status", "currentPhase", "phaseHistory", "context", "retries", "error"];
 
 /// Says where a key belongs that plans have and tickets have not.
 fn of_the_plan(key: &str) -> Option<String> {
@@ -80,10 +80,10 @@ pub(super) struct State {
 impl TicketFile {
     /// Reads a file's text. `plan` and `id` are what its path says; the text must agree.
     pub(super) fn parse(name: &str, text: &str, plan: &PlanId, id: &str) -> Result<Self, Problem> {
-        let file: TicketFile = serde_json::from_str(text).map_err(|error| json_problem(name, &error))?;
-        let mut strange = file.extra.clone();
-        strange.retain(|key, _| !FOREIGN.contains(&key.as_str()));
-        if let Some(problem) = unknown_key(name, text, &strange, &KEYS, of_the_plan) {
+        let strange = |extra: &Map<String, Value>| unknown_key(name, text, extra, (&KEYS, &FOREIGN), of_the_plan);
+        let file: TicketFile = serde_json::from_str(text)
+            .map_err(|error| misspelt(text, strange).unwrap_or_else(|| json_problem(name, &error)))?;
+        if let Some(problem) = strange(&file.extra) {
             return Err(problem);
         }
         if file.ticket_id.as_str() != id {

@@ -139,8 +139,10 @@ impl Fleet {
         let concerns = |key: &TicketKey| self.policy.only.as_ref().is_none_or(|only| only.contains(key));
         let under_way = self.tickets.values().filter(|ticket| concerns(&ticket.brief.key)).any(|ticket| {
             let progress = &ticket.progress;
-            match progress.status {
+            match &progress.status {
                 Status::Preparing | Status::Stopping { .. } => true,
+                // What a person is asked is still being put into words.
+                Status::Approval { message, .. } if message.is_empty() => true,
                 Status::Running { .. } => progress.requests.is_empty(),
                 Status::Polling { .. } | Status::Backoff { .. } => !progress.paused,
                 Status::Queued | Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
