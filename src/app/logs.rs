@@ -1,7 +1,6 @@
 //! `aotui logs`: what a session printed, made harmless.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use super::house::House;
@@ -10,6 +9,7 @@ use crate::cli::verbs::sessions;
 use crate::cli::{Exit, Failure, LogsArgs, PlainText, find_ticket, output};
 use crate::domain::ids::{SessionId, TicketKey};
 use crate::holder::files::SessionDir;
+use crate::holder::recording::{Piece, Recording, left_out};
 
 /// How often a recording that is followed is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -40,8 +40,8 @@ pub(super) fn print(house: &House, args: &LogsArgs) -> Result<Exit, Failure> {
     }
     let dir = session_dir(house, key, n);
     let cannot = |error: io::Error| Failure::error(format!("cannot read {}: {error}", dir.output().display()));
-    let mut recording = match File::open(dir.output()) {
-        Ok(file) => file,
+    let recording = match Recording::open(&dir) {
+        Ok(recording) => recording,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(
                 Failure::usage(format!("session {n} of `{key}` has printed nothing")).hint("it may be about to start")
@@ -49,11 +49,11 @@ pub(super) fn print(house: &House, args: &LogsArgs) -> Result<Exit, Failure> {
         }
         Err(error) => return Err(cannot(error)),
     };
-    let mut printer = Printer { text: (!args.raw).then(PlainText::default) };
+    let mut printer = Printer { recording, offset: 0, text: (!args.raw).then(PlainText::default) };
     loop {
         // Looked at before reading, so that what was printed last is not missed.
         let over = !args.follow || !dir.is_held();
-        if !printer.copy(&mut recording).map_err(cannot)? {
+        if !printer.copy().map_err(cannot)? {
             return Ok(Exit::Done);
         }
         if over {
@@ -68,32 +68,60 @@ fn session_dir(house: &House, key: &TicketKey, n: u32) -> SessionDir {
 }
 
 struct Printer {
+    recording: Recording,
+    offset: u64,
     /// `None` prints the bytes as they are.
     text: Option<PlainText>,
 }
 
 impl Printer {
     /// Prints all there is now; returns false when nobody reads any more.
-    fn copy(&mut self, recording: &mut File) -> io::Result<bool> {
+    fn copy(&mut self) -> io::Result<bool> {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let n = recording.read(&mut buffer)?;
-            let piece = buffer.get(..n).unwrap_or_default();
-            if piece.is_empty() {
-                return Ok(true);
-            }
-            let written = match &mut self.text {
-                Some(text) => io::stdout().write_all(text.push(piece).as_bytes()),
-                None => io::stdout().write_all(piece),
-            };
-            match written.and_then(|()| io::stdout().flush()) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(false),
-                Err(error) => {
-                    output::note(&format!("error: cannot write to stdout: {error}"));
-                    return Ok(false);
+            let piece = match self.recording.read_at(&mut buffer, self.offset)? {
+                Piece::End => return Ok(true),
+                Piece::Bytes(n) => {
+                    self.offset += n as u64;
+                    buffer.get(..n).unwrap_or_default()
                 }
-                Ok(()) => {}
+                Piece::LeftOut { to } => {
+                    let note = left_out(to - self.offset);
+                    self.offset = to;
+                    match &mut self.text {
+                        // Ends whatever sequence the cut is in.
+                        Some(text) => {
+                            if !written(text.push(format!("\x18\r\n{note}\r\n").as_bytes()).as_bytes()) {
+                                return Ok(false);
+                            }
+                        }
+                        // Bytes that were not printed by the session do not belong between those that were.
+                        None => output::note(&note),
+                    }
+                    continue;
+                }
+            };
+            let goes_on = match &mut self.text {
+                Some(text) => written(text.push(piece).as_bytes()),
+                None => written(piece),
+            };
+            if !goes_on {
+                return Ok(false);
             }
+        }
+    }
+}
+
+/// Prints bytes; returns false when nobody reads any more.
+fn written(bytes: &[u8]) -> bool {
+    let mut stdout = io::stdout();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => true,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                output::note(&format!("error: cannot write to stdout: {error}"));
+            }
+            false
         }
     }
 }

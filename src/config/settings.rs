@@ -50,6 +50,8 @@ pub struct Settings {
     pub leave_chord: String,
     /// Seconds a session that is told to end has before it is killed.
     pub stop_grace: u64,
+    /// About how much room the recording of one session may take, in megabytes of a million bytes.
+    pub recording_megabytes: u32,
 }
 
 /// Keys of the system whose files we read too, which mean nothing here.
@@ -76,7 +78,8 @@ impl Settings {
             theme: None,
             keys: BTreeMap::new(),
             leave_chord: "ctrl-\\".to_owned(),
-            stop_grace: 8,
+            stop_grace: 4,
+            recording_megabytes: 64,
         }
     }
 
@@ -161,6 +164,8 @@ impl Settings {
         self.poll_interval = interval.map_or(self.poll_interval, u64::from);
         let grace = fields.number("stopGraceSeconds", 0, DAY, report);
         self.stop_grace = grace.map_or(self.stop_grace, u64::from);
+        let recording = fields.number("recordingMegabytes", 1, 1_000_000, report);
+        self.recording_megabytes = recording.unwrap_or(self.recording_megabytes);
         if let Some(path) = directory(&mut fields, "stateDir", places, report) {
             self.log_dir = path.join("logs");
             self.worktree_root = path.join("worktrees");

@@ -25,7 +25,7 @@ fn an_absent_and_an_empty_file_mean_the_defaults() {
     assert_eq!(absent.value, Settings::defaults(&places, Path::new("/bin/aotui")));
     let empty = parse("").unwrap();
     assert_eq!(empty.value.default_agent.as_str(), "claude");
-    assert_eq!((empty.value.max_concurrency, empty.value.poll_interval, empty.value.stop_grace), (3, 10, 8));
+    assert_eq!((empty.value.max_concurrency, empty.value.poll_interval, empty.value.stop_grace), (3, 10, 4));
     assert_eq!(empty.value.worktree_root, Path::new("/home/u/.local/state/aotui/worktrees"));
 }
 

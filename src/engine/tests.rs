@@ -78,6 +78,7 @@ impl Launcher for World {
             cols: 80,
             rows: 24,
             separate_stdout: false,
+            recording_limit: 64 << 20,
         };
         Box::pin(async { Ok(launch) })
     }

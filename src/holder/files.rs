@@ -6,8 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 pub use super::record::{HolderRecord, ProcessRecord};
 use crate::domain::time::Timestamp;
@@ -17,6 +17,19 @@ use crate::slots::runtime::{Exit, Launch};
 /// How long a holder that finds the lock taken waits for the other one to say that it runs.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 const LOCK_RETRY: Duration = Duration::from_millis(2);
+
+/// The part of a recording that was not kept, in bytes from its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gap {
+    /// Where it begins.
+    pub from: u64,
+    /// Where the recording goes on.
+    pub to: u64,
+}
+
+/// The file that says which part of the recording was not kept.
+const GAP: &str = "gap.json";
 
 /// The directory of one session.
 #[derive(Debug, Clone)]
@@ -38,14 +51,29 @@ impl SessionDir {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
     }
 
-    /// Returns the path of the recording: every byte the terminal got, in order.
+    /// Returns the path of the recording: the bytes the terminal got, in order. Its middle may be dropped (zeros): read
+    /// it by [`Recording`](super::recording::Recording).
     pub fn output(&self) -> PathBuf {
         self.0.join("output.raw")
     }
 
-    /// Returns the path of the recording's sidecar: a line `MILLIS TOTAL` per chunk, `MILLIS r COLSxROWS` per resize.
+    /// Returns the path of the recording's sidecar: a line `MILLIS TOTAL` per chunk, `MILLIS r COLSxROWS` per resize,
+    /// `MILLIS g FROM-TO` when the bytes from FROM to TO were dropped. Its own middle may be dropped too (zeros).
     pub fn times(&self) -> PathBuf {
         self.0.join("output.times")
+    }
+
+    /// Returns which part of the recording was not kept; `None` if all of it was.
+    pub fn left_out(&self) -> io::Result<Option<Gap>> {
+        read_json(&self.0.join(GAP))
+    }
+
+    pub(super) fn note_left_out(&self, gap: Gap) -> io::Result<()> {
+        self.write_json(GAP, &gap)
+    }
+
+    pub(super) fn forget_left_out(&self) -> io::Result<()> {
+        fs::remove_file(self.0.join(GAP))
     }
 
     /// Returns the path of what the program wrote to a separate stdout.

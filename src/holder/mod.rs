@@ -5,6 +5,7 @@
 //! without the program noticing. It ends what the program leaves behind, and the program where it is told to. It never looks into the bytes it records, never waits for a viewer, and never
 //! starts a second program for the same directory.
 
+mod bounded;
 pub mod client;
 mod clients;
 mod ending;
@@ -17,6 +18,7 @@ mod protocol;
 mod pump;
 mod record;
 mod recorder;
+pub mod recording;
 mod serve;
 mod socket;
 mod spawn;

@@ -61,6 +61,8 @@ fn hold_detached(dir: &SessionDir) -> io::Result<()> {
 
 /// Becomes independent of whoever started this process.
 fn detach() -> io::Result<()> {
+    // Whatever was handed down by accident: whoever waits for its end would wait as long as the session lasts.
+    portable_pty::unix::close_random_fds();
     // Fails only for the leader of a process group, which no starter of ours makes it.
     let _ = rustix::process::setsid();
     rustix::process::chdir("/")?;
@@ -88,7 +90,7 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     let (listener, socket) = socket::listen(dir.path())?;
     let _socket = RemoveOnDrop(socket.clone());
     let _fifo = RemoveOnDrop(dir.fifo());
-    let recorder = Recorder::open(dir, launch.separate_stdout)?;
+    let recorder = Recorder::open(dir, launch)?;
     let own = ProcessRecord::of(std::process::id()).ok_or(io::ErrorKind::NotFound)?;
     let mut record = HolderRecord {
         version: PROTOCOL_VERSION,
@@ -192,9 +194,10 @@ impl Held<'_> {
         faults::point("holder.ready")?;
         say(&[READY]);
 
-        let exit = Ending::new(self.tree(), happened).wait(|| self.settle());
+        let mut exit = Ending::new(self.tree(), happened).wait(|| self.settle());
         drop(slave);
         drain(&session, &finished, readers);
+        exit.lost_bytes = session.recorder.lost();
         self.leave(&exit, &session);
         Ok(())
     }
@@ -206,10 +209,10 @@ impl Held<'_> {
         }
         let mut is_told = false;
         loop {
-            let stdout = session.recorder.sync_stdout();
-            // What was printed counts before the end does: decisions are made from it.
-            let is_complete = stdout.is_ok();
-            match stdout.and_then(|()| self.dir.write_exit(exit)) {
+            let printed = session.recorder.settle();
+            // What was printed comes before the end: decisions are made from it.
+            let is_complete = printed.is_ok();
+            match printed.and_then(|()| self.dir.write_exit(exit)) {
                 Ok(()) => break,
                 // Nobody can look for a record in a directory that was taken away.
                 Err(_) if !self.dir.path().exists() => break,

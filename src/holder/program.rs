@@ -76,6 +76,7 @@ mod tests {
             cols: 80,
             rows: 24,
             separate_stdout: false,
+            recording_limit: 64 << 20,
         }
     }
 

@@ -29,6 +29,14 @@ pub struct Launch {
     pub rows: u16,
     /// Whether stdout goes to a pipe and is kept apart, for phases that capture it.
     pub separate_stdout: bool,
+    /// How much room the recording may take on the disk, in bytes, about; beyond it the middle is left out.
+    #[serde(default = "default_recording_limit")]
+    pub recording_limit: u64,
+}
+
+/// Returns the limit of a session that was started without one.
+fn default_recording_limit() -> u64 {
+    64_000_000
 }
 
 /// How a session ended. Written by the holder, atomically, before it leaves.
@@ -50,6 +58,9 @@ pub struct Exit {
     /// Processes that outlasted the program, or did not go when told to, and were ended by force or on request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<LeftBehind>,
+    /// How many bytes of output the disk did not take; the recording says where.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_bytes: u64,
     /// When the program ended.
     pub ended_at: Timestamp,
 }
@@ -64,9 +75,15 @@ impl Exit {
             spawn_error: None,
             stopped: None,
             left_behind: Vec::new(),
+            lost_bytes: 0,
             ended_at,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Who had a session ended.

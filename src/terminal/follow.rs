@@ -1,9 +1,7 @@
 //! The task behind a pane: reads the recording as it grows, and hands keys and sizes to the holder.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +14,7 @@ use super::pane::{PaneState, Shared};
 use super::replay::{SizeChange, clean_start, size_changes};
 use crate::holder::client::{Client, Hint, Sender};
 use crate::holder::files::{SessionDir, now};
+use crate::holder::recording::{Piece, Recording, left_out};
 use crate::slots::runtime::Exit;
 
 /// How much of an old recording is shown, in bytes: its end.
@@ -38,7 +37,7 @@ pub(super) async fn follow(dir: SessionDir, shared: Arc<Shared>, mut typed: Type
     let mut replay = Replay {
         shared: Arc::clone(&shared),
         dir,
-        file: None,
+        recording: None,
         offset: 0,
         changes: VecDeque::new(),
         answers_from: u64::MAX,
@@ -138,7 +137,7 @@ struct Replay {
     shared: Arc<Shared>,
     dir: SessionDir,
     /// The recording; `None` until it exists.
-    file: Option<File>,
+    recording: Option<Recording>,
     offset: u64,
     /// Sizes to come, in order.
     changes: VecDeque<SizeChange>,
@@ -151,41 +150,49 @@ impl Replay {
     async fn catch_up(&mut self) {
         let mut buffer = vec![0; CHUNK];
         // Read where it lies, without a detour over another thread: it was just written, so it is in memory.
-        while let Ok(n) = self.read(&mut buffer) {
-            self.feed(buffer.get(..n).unwrap_or_default());
-            if n == 0 {
-                return;
+        while let Ok(piece) = self.read(&mut buffer) {
+            match piece {
+                Piece::Bytes(n) => self.feed(buffer.get(..n).unwrap_or_default()),
+                Piece::LeftOut { to } => self.skip_to(to),
+                Piece::End => return,
             }
             self.shared.changed();
             tokio::task::yield_now().await;
         }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = match &self.file {
-            Some(file) => file,
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Piece> {
+        let recording = match &self.recording {
+            Some(recording) => recording,
             None => {
-                let file = self.open()?;
-                self.file.insert(file)
+                let recording = self.open()?;
+                self.recording.insert(recording)
             }
         };
-        file.read_at(buffer, self.offset)
+        recording.read_at(buffer, self.offset)
+    }
+
+    /// Goes over a part that was not kept, and says so on the screen.
+    fn skip_to(&mut self, to: u64) {
+        // Whatever the sequence was that the cut is in, it ends here (CAN), and so do its colours.
+        let note = format!("\x18\x1b[0m\r\n{}\r\n", left_out(to - self.offset));
+        self.shared.screen().process(note.as_bytes());
+        self.offset = self.recording.as_ref().map_or(to, |recording| clean_from(recording, to));
+        self.feed(&[]);
     }
 
     /// Opens the recording and goes to where the view starts.
-    fn open(&mut self) -> io::Result<File> {
-        let file = File::open(self.dir.output())?;
-        self.offset = file.metadata()?.len().saturating_sub(REPLAYED);
+    fn open(&mut self) -> io::Result<Recording> {
+        let recording = Recording::open(&self.dir)?;
+        self.offset = recording.total()?.saturating_sub(REPLAYED);
         if self.offset > 0 {
-            let mut head = [0; 4096];
-            let n = file.read_at(&mut head, self.offset)?;
-            self.offset += clean_start(head.get(..n).unwrap_or_default()) as u64;
+            self.offset = clean_from(&recording, self.offset);
         }
         if let Ok(launch) = self.dir.launch() {
             self.shared.screen().resize(launch.cols, launch.rows);
         }
         self.changes = size_changes(&self.dir.times()).into();
-        Ok(file)
+        Ok(recording)
     }
 
     /// Returns whether the session started just now, so that nobody answered its first questions yet.
@@ -229,5 +236,14 @@ impl Replay {
             self.changes.push_back(size);
             self.feed(&[]);
         }
+    }
+}
+
+/// Returns where to begin in a recording that is cut at `offset`.
+fn clean_from(recording: &Recording, offset: u64) -> u64 {
+    let mut head = [0; 4096];
+    match recording.read_at(&mut head, offset) {
+        Ok(Piece::Bytes(n)) => offset + clean_start(head.get(..n).unwrap_or_default()) as u64,
+        Ok(Piece::LeftOut { .. } | Piece::End) | Err(_) => offset,
     }
 }

@@ -9,7 +9,7 @@ mod freeze;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -27,6 +27,7 @@ use crate::faults;
 use crate::holder::READY;
 use crate::holder::client::{Client, Hint};
 use crate::holder::files::SessionDir;
+use crate::holder::recording::{Piece, Recording};
 use crate::report;
 use crate::slots::runtime::{Launch, Observed, Runtime};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
@@ -208,11 +209,22 @@ fn read_stdout(dir: &SessionDir, session: &SessionId, cap: usize) -> Result<Stri
 }
 
 fn read_tail(dir: &SessionDir, lines: usize) -> io::Result<String> {
-    let mut file = File::open(dir.output())?;
-    let start = file.metadata()?.len().saturating_sub(TAIL_BYTES);
-    file.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    let recording = Recording::open(dir)?;
+    let start = recording.total()?.saturating_sub(TAIL_BYTES);
+    let (mut at, mut bytes, mut buffer) = (start, Vec::new(), vec![0; 16 * 1024]);
+    while at < start + TAIL_BYTES {
+        match recording.read_at(&mut buffer, at)? {
+            Piece::Bytes(n) => {
+                bytes.extend_from_slice(buffer.get(..n).unwrap_or_default());
+                at += n as u64;
+            }
+            Piece::LeftOut { to } => {
+                bytes.clear();
+                at = to;
+            }
+            Piece::End => break,
+        }
+    }
     let (cols, rows) = dir.launch().map_or((80, 24), |launch| (launch.cols, launch.rows));
     let mut screen = Screen::new(cols, rows);
     // A cut recording starts at a line, not amid an escape sequence.

@@ -170,15 +170,37 @@ async fn a_holder_that_comes_after_its_session_was_given_up_starts_nothing() {
     assert_eq!(place.runtime.observe(session(1)).await, Observed::Absent);
 }
 
+/// Stands for an engine that was given a pipe it does not know of: another test runs it in a process of its own.
 #[tokio::test]
-async fn a_program_gets_no_descriptor_but_its_terminal() {
+#[ignore = "only another test runs it"]
+async fn helper_that_starts_a_session_with_a_pipe_open() {
+    let Some(path) = std::env::var_os("AOTUI_TEST_PLACE") else { return };
     let place = Place::new();
-    let _of_the_engine = fs::File::create(place.temp.path().join("lock")).unwrap();
-    place.start(1, "read line").await;
-    let pid = place.holder(1).child.unwrap().pid;
-    let open =
-        fs::read_dir(format!("/proc/{pid}/fd")).unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    let strange: Vec<_> = open.filter(|file| !file.starts_with("/dev/pts/")).collect();
-    assert!(strange.is_empty(), "{strange:?}");
+    let launch = Launch { cwd: path.clone().into(), ..place.launch(1, &["sh", "-c", "echo ready; read line"]) };
+    // Only here: it stays open in whatever this process starts.
+    let (_reading, writing) = rustix::pipe::pipe().unwrap();
+    rustix::io::fcntl_setfd(&writing, rustix::io::FdFlags::empty()).unwrap();
+    runtime_in(std::path::Path::new(&path)).start(launch).await.unwrap();
+}
+
+#[tokio::test]
+async fn neither_holder_nor_program_keeps_a_descriptor_of_the_engine_open() {
+    let place = Place::new();
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "holder::endings::helper_that_starts_a_session_with_a_pipe_open"])
+        .env("AOTUI_TEST_PLACE", place.temp.path())
+        .stdout(std::process::Stdio::null())
+        .status();
+    assert!(status.unwrap().success());
+    place.until_output(1, "ready").await;
+    let open = |pid: u32| -> Vec<std::path::PathBuf> {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).collect()
+    };
+    let record = place.holder(1);
+    let program = open(record.child.unwrap().pid);
+    assert!(program.iter().all(|file| file.starts_with("/dev/pts/")), "{program:?}");
+    let pipes = open(record.holder.pid).into_iter().filter(|file| file.to_string_lossy().starts_with("pipe:"));
+    assert_eq!(pipes.count(), 1, "by which it told its starter that the program runs");
     within(place.runtime.stop(session(1), StoppedBy::Person, Duration::from_secs(1))).await.unwrap();
 }

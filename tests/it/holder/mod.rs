@@ -4,6 +4,7 @@ mod endings;
 mod frozen;
 mod measure;
 mod panes;
+mod recordings;
 
 use std::ffi::OsString;
 use std::fs;
@@ -52,6 +53,7 @@ impl Place {
             cols: 80,
             rows: 24,
             separate_stdout: false,
+            recording_limit: 64 << 20,
         }
     }
 
