@@ -15,6 +15,7 @@ mod on_command;
 mod on_report;
 mod on_time;
 mod recover;
+mod replay;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use dependencies::circles;
 pub use dispatch::Queue;
+pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
 
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};

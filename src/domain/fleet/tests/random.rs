@@ -11,7 +11,7 @@ use crate::domain::command::TicketAction;
 use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, Recorded, TicketEvent};
-use crate::domain::fleet::{Fleet, Input, Outbox};
+use crate::domain::fleet::{Fleet, Input, Outbox, Replay};
 use crate::domain::ids::RequestId;
 use crate::domain::session::{Ask, Outcome};
 use crate::domain::ticket::{Failure, FailureClass, Status};
@@ -306,6 +306,23 @@ proptest! {
         for happening in life {
             at.happen(happening);
         }
+    }
+
+    #[test]
+    fn any_life_is_decided_the_same_again(graph in graph(), life in prop::collection::vec(happening(), 1..80)) {
+        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let open = world.effects.clone();
+        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        for happening in life {
+            at.happen(happening);
+        }
+        let steps = at.world.told.len();
+        let mut replay = Replay::new(Fleet::default());
+        for told in at.world.told {
+            prop_assert_eq!(replay.take(told), Ok(()));
+        }
+        prop_assert_eq!((replay.decided, replay.applied), (steps, 0));
+        prop_assert_eq!(&replay.fleet().tickets, &at.world.fleet.tickets);
     }
 
     /// However it went before: once people answer and the world works, everything comes to an end.

@@ -5,7 +5,8 @@ use crate::domain::agent_report::AgentReport;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
-use crate::domain::fleet::{Fleet, Input};
+use crate::domain::event::{Event, TicketEvent};
+use crate::domain::fleet::{Fleet, Input, Replay, Told};
 use crate::domain::ids::RequestId;
 use crate::domain::session::{Answer, Ask, Outcome};
 use crate::domain::ticket::{FailureClass, Status};
@@ -455,4 +456,37 @@ fn a_deadline_comes_due_once_even_where_the_workflow_is_lost() {
     world.wait(10);
     assert!(matches!(world.status("A"), Status::Stopping { .. }));
     assert_eq!(world.fleet.next_due(), None, "an engine would spin");
+}
+
+#[test]
+fn a_journal_that_tells_another_story_is_caught_at_its_first_difference() {
+    let mut world = World::new(build_test_done(), &[("A", &[]), ("B", &[])]);
+    world.prepare_all();
+    world.exit("A", 0);
+    let whole = world.told.clone();
+    let again = |told: Vec<Told>| {
+        let mut replay = Replay::new(Fleet::default());
+        let found: Vec<_> = told.into_iter().filter_map(|told| replay.take(told).err()).collect();
+        (found, replay)
+    };
+    assert_eq!(again(whole.clone()).0, []);
+
+    let mut other = whole.clone();
+    let paused = other.iter_mut().find(|told| told.events.len() > 1).unwrap();
+    let seq = paused.events[1].seq;
+    paused.events[1].event = Event::Ticket { key: key("A"), what: TicketEvent::Paused };
+    let (found, _) = again(other);
+    assert_eq!(found.len(), 1, "what comes after it is not judged");
+    assert_eq!((found[0].seq, found[0].recorded.is_some(), found[0].decided.is_some()), (seq, true, true));
+
+    let mut old = whole.clone();
+    old.iter_mut().for_each(|told| told.input = None);
+    let (found, replay) = again(old);
+    assert_eq!((found.len(), replay.decided, replay.applied), (0, 0, whole.len()));
+    assert_eq!(replay.fleet().tickets, world.fleet.tickets, "the same is true all the same");
+
+    let mut gap = whole.clone();
+    gap.remove(2);
+    let (found, replay) = again(gap);
+    assert_eq!((found.len(), replay.decided), (0, 2), "after a gap nothing can be decided again");
 }

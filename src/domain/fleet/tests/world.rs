@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::command::{Command, Rejection, TicketAction};
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::Recorded;
-use crate::domain::fleet::{Fleet, Input, Outbox};
+use crate::domain::fleet::{Fleet, Input, Outbox, Told};
 use crate::domain::ids::{PhaseId, PlanId, SessionId, TicketId, TicketKey, WorkflowName};
 use crate::domain::plan::Plan;
 use crate::domain::ticket::{Brief, Checkout, Status, Ticket};
@@ -62,6 +62,8 @@ pub(super) struct World {
     pub(super) workflow: Arc<Workflow>,
     pub(super) now: Timestamp,
     pub(super) journal: Vec<Recorded>,
+    /// The same as a journal on disk tells it.
+    pub(super) told: Vec<Told>,
     pub(super) effects: Vec<Effect>,
 }
 
@@ -72,6 +74,7 @@ impl World {
             workflow: workflow(phases),
             now: Timestamp(1_000_000),
             journal: Vec::new(),
+            told: Vec::new(),
             effects: Vec::new(),
         };
         let plan = Plan {
@@ -108,7 +111,13 @@ impl World {
 
     pub(super) fn step(&mut self, input: Input) -> Outbox {
         let mut out = Outbox::default();
+        let written = serde_json::to_string(&input).unwrap();
+        let policy = Some(self.fleet.policy.clone());
         self.fleet.step(self.now, input, &mut out);
+        if let Some(first) = out.events.first() {
+            let input = serde_json::from_str(&written).unwrap();
+            self.told.push(Told { at: first.at, input, policy, events: out.events.clone() });
+        }
         self.journal.extend(out.events.iter().cloned());
         self.effects.extend(out.effects.iter().cloned());
         out
