@@ -6,12 +6,14 @@
 mod behind;
 mod compose;
 mod demo;
+mod events;
 mod files;
 mod house;
 mod inside;
 mod logging;
 mod logs;
 mod play;
+mod replay;
 mod screen;
 mod steering;
 #[cfg(test)]
@@ -56,6 +58,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn wants_json(verb: &Verb) -> bool {
     match verb {
         Verb::Run(args) => args.json,
+        Verb::Events(args) => args.json,
         Verb::Status { json, .. } | Verb::Explain { json, .. } => *json,
         _ => false,
     }
@@ -80,6 +83,8 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
         Verb::Run(args) => work::run(&House::open(config)?, &args)?,
         Verb::Status { plan, json } => show_status(&House::open_to_read(config)?, plan.as_deref(), json)?,
+        Verb::Events(args) => events::print(&House::open_to_read(config)?, &args)?,
+        Verb::Replay { journal } => replay::run(&House::open_to_read(config)?, journal.as_deref())?,
         Verb::Explain { ticket, json } => show_explanation(&House::open_to_read(config)?, &ticket, json)?,
         Verb::Logs(args) => logs::print(&House::open_to_read(config)?, &args)?,
         Verb::Steer(args) => {

@@ -31,10 +31,10 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
         )
-        .subcommands([init(), add(), run(), status(), explain()])
+        .subcommands([init(), add(), run(), status(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), workflow(), trust(), demo(), report(), completions_verb(), builtin()])
+        .subcommands([logs(), workflow(), trust(), demo(), report(), replay(), completions_verb(), builtin()])
 }
 
 /// Writes the completions for a shell.
@@ -195,6 +195,27 @@ fn explain() -> Command {
     )
     .arg(ticket())
     .arg(json())
+}
+
+fn events() -> Command {
+    verb(
+        "events",
+        "Prints what happened, one line for each fact, as the journal has it",
+        &["aotui events --since 2h", "aotui events --ticket PAY-114 --follow", "aotui events --json | jq .event"],
+    )
+    .arg(flag("follow", "Goes on as more happens").short('f'))
+    .arg(flag("json", "Prints one JSON object a line"))
+    .arg(option("ticket", "TICKET", "What concerns this ticket alone"))
+    .arg(option("since", "WHEN", "What happened from then on: `90m` ago, `14:05`, `2026-01-31`"))
+}
+
+fn replay() -> Command {
+    verb(
+        "replay",
+        "Decides a journal again and says whether every decision comes out the same",
+        &["aotui replay", "aotui replay /backup/state", "aotui replay journal.jsonl"],
+    )
+    .arg(path("journal", "JOURNAL", "A journal file or a state directory; the one in use unless given"))
 }
 
 fn logs() -> Command {

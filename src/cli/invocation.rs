@@ -39,6 +39,13 @@ pub enum Verb {
         /// Whether as JSON.
         json: bool,
     },
+    /// Print what happened.
+    Events(EventsArgs),
+    /// Decide a journal again.
+    Replay {
+        /// A journal file or a state directory; `None` is the one in use.
+        journal: Option<PathBuf>,
+    },
     /// Do something about one ticket.
     Steer(SteerArgs),
     /// Hold a plan or let it go on.
@@ -99,6 +106,8 @@ impl Verb {
             | Verb::Completions(_)
             | Verb::Report(_)
             | Verb::Explain { .. }
+            | Verb::Events(_)
+            | Verb::Replay { .. }
             | Verb::Land => false,
         }
     }
@@ -132,6 +141,19 @@ pub struct SteerArgs {
     pub note: Option<String>,
     /// The request.
     pub request: Option<String>,
+}
+
+/// What `events` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventsArgs {
+    /// Whether to go on as more happens.
+    pub follow: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+    /// One ticket alone, as typed.
+    pub ticket: Option<String>,
+    /// From when on, as typed.
+    pub since: Option<String>,
 }
 
 /// What `logs` is told.
@@ -241,6 +263,13 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             json: matches.get_flag("json"),
         }),
         "status" => Verb::Status { plan: text(matches, "plan"), json: matches.get_flag("json") },
+        "events" => Verb::Events(EventsArgs {
+            follow: matches.get_flag("follow"),
+            json: matches.get_flag("json"),
+            ticket: text(matches, "ticket"),
+            since: text(matches, "since"),
+        }),
+        "replay" => Verb::Replay { journal: matches.get_one("journal").cloned() },
         "explain" => Verb::Explain { ticket: needed(matches, "ticket"), json: matches.get_flag("json") },
         "pause-plan" | "resume-plan" => Verb::HoldPlan { plan: needed(matches, "plan"), pause: name == "pause-plan" },
         "attach" => Verb::Attach { ticket: needed(matches, "ticket") },

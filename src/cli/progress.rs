@@ -18,6 +18,8 @@ use crate::domain::zone::Zone;
 pub(crate) struct Progress {
     fleet: Fleet,
     style: Style,
+    /// Whether facts are told that are of no interest to who only watches.
+    everything: bool,
     untidy: BTreeSet<TicketKey>,
 }
 
@@ -28,7 +30,12 @@ impl Progress {
             matches!(ticket.progress.status, Status::Complete { needs_attention: false, .. }) && has_workspace(ticket)
         };
         let untidy = fleet.tickets.values().filter(complete).map(|ticket| ticket.brief.key.clone()).collect();
-        Self { fleet, style, untidy }
+        Self { fleet, style, everything: false, untidy }
+    }
+
+    /// Follows from `fleet` on and tells everything, with the day.
+    pub(crate) fn of_everything(fleet: Fleet, style: Style) -> Self {
+        Self { everything: true, ..Self::new(fleet, style) }
     }
 
     /// Returns how everything stands.
@@ -56,17 +63,19 @@ impl Progress {
             Event::Ticket { key, what } => self.ticket_line(recorded.at, key, what),
             Event::PlanPaused { plan } => Some(format!("plan {plan} held")),
             Event::PlanResumed { plan } => Some(format!("plan {plan} released")),
-            Event::PlanPut { .. } | Event::WorkflowLoaded { .. } | Event::TicketPut { .. } => None,
+            put => Some(put_line(&self.fleet, put)).filter(|_| self.everything),
         };
         self.fleet.apply(recorded);
-        said.map(|said| format!("{} {said}\n", self.style.dim(&clock(recorded.at))))
+        let when = local(recorded.at, if self.everything { "%Y-%m-%d %H:%M:%S" } else { CLOCK });
+        said.map(|said| format!("{} {said}\n", self.style.dim(&when)))
     }
 
     fn ticket_line(&mut self, at: Timestamp, key: &TicketKey, what: &TicketEvent) -> Option<String> {
         let ticket = self.fleet.ticket(key)?.clone();
         self.note_tidiness(key, &ticket, what);
         let name = if self.fleet.plans.len() > 1 { key.to_string() } else { key.ticket.to_string() };
-        let (zone, words) = describe(&ticket, at, what)?;
+        let told = describe(&ticket, at, what);
+        let (zone, words) = told.or_else(|| Some((None, in_passing(&ticket, what))).filter(|_| self.everything))?;
         let words = plain(&words);
         let words = zone.map_or(words.clone(), |zone| self.style.zone(zone, &words));
         Some(format!("{name} {words}"))
@@ -151,10 +160,63 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
     Some(said)
 }
 
+/// Says what else happened to a ticket that is as it was before it.
+fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
+    let phase = ticket.progress.phase.as_ref().map(ToString::to_string).unwrap_or_default();
+    match what {
+        TicketEvent::Started => "gets its workspace".to_owned(),
+        TicketEvent::PhaseEntered { phase } => format!("came to {phase}"),
+        TicketEvent::SessionIntended { session, .. } => format!("{phase} looks again in session {session}"),
+        TicketEvent::PollPending { next, .. } => {
+            format!("{phase} found nothing yet and looks again at {}", clock(*next))
+        }
+        TicketEvent::WaitOver => "may go on".to_owned(),
+        TicketEvent::ApprovalAsked { .. } => format!("{phase} will ask for a decision"),
+        TicketEvent::FeedbackLeft { text } if text.is_empty() => "what was left for the next agent is done".to_owned(),
+        TicketEvent::FeedbackLeft { text } => {
+            format!("left for the next agent: {}", text.lines().next().unwrap_or_default())
+        }
+        TicketEvent::Withdrawn { request } => format!("its agent no longer asks {request}"),
+        TicketEvent::WorkspaceRemoved { kept_ref } => {
+            format!("has no workspace any more; its work is on {kept_ref}")
+        }
+        other => name_of(other),
+    }
+}
+
+/// Returns the name a fact has in the journal, for those that have no words of their own.
+fn name_of(what: &TicketEvent) -> String {
+    let json = serde_json::to_value(what).unwrap_or_default();
+    json.get("is").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Says what was added or edited; `fleet` is as it was before.
+fn put_line(fleet: &Fleet, event: &Event) -> String {
+    match event {
+        Event::PlanPut { plan } if fleet.plans.contains_key(&plan.id) => format!("plan {} edited", plan.id),
+        Event::PlanPut { plan } => format!("plan {} added: {}", plan.id, plain(&plan.name)),
+        Event::TicketPut { brief, .. } if fleet.ticket(&brief.key).is_some() => {
+            format!("{} edited: {}", brief.key, plain(&brief.title))
+        }
+        Event::TicketPut { brief, .. } => format!("{} added: {}", brief.key, plain(&brief.title)),
+        Event::WorkflowLoaded { workflow } => {
+            let version: String = workflow.digest.chars().take(8).collect();
+            format!("workflow {} is used in version {}", workflow.name, plain(&version))
+        }
+        Event::PlanPaused { .. } | Event::PlanResumed { .. } | Event::Ticket { .. } => String::new(),
+    }
+}
+
+const CLOCK: &str = "%H:%M:%S";
+
 /// Returns the local time of day.
 fn clock(at: Timestamp) -> String {
+    local(at, CLOCK)
+}
+
+fn local(at: Timestamp, format: &str) -> String {
     let time = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-    time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string()
+    time.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string()
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ fn parse_line(line: &[u8], path: &Path) -> Result<Option<Line>, StoreError> {
 }
 
 /// Returns what a line says, without its checksum, where that agrees.
-fn whole_body(line: &[u8]) -> Option<&str> {
+pub(super) fn whole_body(line: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
     let cut = text.rfind(CRC_FIELD)?;
     let (body, crc) = text.split_at_checked(cut)?;

@@ -14,6 +14,7 @@
 //! STATE/sessions/ STATE/spool/ STATE/worktrees/ STATE/logs/
 //! ```
 
+mod audit;
 mod files;
 mod journal;
 mod json_keys;
@@ -30,6 +31,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use audit::{Snapshot, read_steps, snapshots};
 pub use journal::{Journal, read_journal};
 pub use layout::Layout;
 pub use load::{Loaded, changed_files, is_edited, read};

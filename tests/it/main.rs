@@ -15,6 +15,8 @@ mod holder;
 #[cfg(test)]
 mod house;
 #[cfg(test)]
+mod journals;
+#[cfg(test)]
 mod mistakes;
 #[cfg(test)]
 mod monitor;

@@ -485,7 +485,7 @@ fn a_journal_that_tells_another_story_is_caught_at_its_first_difference() {
     assert_eq!((found.len(), replay.decided, replay.applied), (0, 0, whole.len()));
     assert_eq!(replay.fleet().tickets, world.fleet.tickets, "the same is true all the same");
 
-    let mut gap = whole.clone();
+    let mut gap = whole;
     gap.remove(2);
     let (found, replay) = again(gap);
     assert_eq!((found.len(), replay.decided), (0, 2), "after a gap nothing can be decided again");
