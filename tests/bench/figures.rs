@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::place::Outcome;
+/// What a measurement gives, or why there is none.
+pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// Named series of times, in the order of their first mention.
 #[derive(Default)]

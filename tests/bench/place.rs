@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use tempfile::TempDir;
 
-/// What a measurement gives, or why there is none.
-pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+pub(crate) use crate::figures::Outcome;
 
 /// Everything one measurement owns; gone when it is dropped.
 pub(crate) struct Place {
