@@ -54,7 +54,15 @@ impl Files {
             let looked = tokio::task::spawn_blocking(move || {
                 // While something is defective every change may have mended it.
                 let look = defective || resettled || paths.iter().any(|path| store::is_edited(&layout, path));
-                look.then(|| store::changed_files(&layout))
+                let found = look.then(|| store::changed_files(&layout));
+                // What is being written this very moment, by the engine too, is not defective: it is looked at again.
+                found.map(|found| match found.1.is_empty() {
+                    true => found,
+                    false => {
+                        std::thread::sleep(SETTLE);
+                        store::changed_files(&layout)
+                    }
+                })
             });
             if let Ok(Some((commands, mut problems))) = looked.await {
                 defective = !problems.is_empty();

@@ -8,9 +8,9 @@ const LEAVE: &str = "\x1c";
 const ENTER: &str = "\r";
 const ESC: &str = "\x1b";
 
-/// A home with a demo in it.
+/// A home with a demo in it, slow enough for its longest story to be there still when a busy machine gets to it.
 fn demo() -> (Home, PathBuf) {
-    let home = Home::new();
+    let home = Home::with_speed(2);
     let dir = home.path("demo");
     (home, dir)
 }
