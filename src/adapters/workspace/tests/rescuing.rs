@@ -137,7 +137,8 @@ async fn a_repository_within_keeps_the_worktree() {
     assert!(why.contains("nested is a repository of its own"), "{why}");
     ground.git(&ready.path, &["-c", "advice.addEmbeddedRepo=false", "add", "nested"]);
     ground.git(&ready.path, &["commit", "-q", "-m", "as a submodule would be"]);
-    assert!(kept(&ground, "T-1").await.contains("nested is a repository of its own"), "tracked and clean");
+    let why = kept(&ground, "T-1").await;
+    assert!(why.contains("nested is a repository of its own"), "tracked and clean: {why}");
 }
 
 #[tokio::test]
