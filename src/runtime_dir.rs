@@ -14,16 +14,28 @@ const MAX_PATH: usize = 100;
 pub fn socket_path(owner: &Path, extension: &str, runtime_dir: Option<&Path>) -> io::Result<PathBuf> {
     let hash = blake3::hash(owner.as_os_str().as_bytes()).to_hex();
     let name = format!("{}.{extension}", hash.get(..16).unwrap_or_default());
-    let own = runtime_dir.filter(|dir| dir.is_absolute()).map(|dir| dir.join("aotui"));
-    if let Some(dir) = own
+    if let Some(dir) = preferred(runtime_dir)
         && dir.join(&name).as_os_str().len() <= MAX_PATH
         && private_dir(&dir).is_ok()
     {
         return Ok(dir.join(name));
     }
-    let dir = PathBuf::from(format!("/tmp/aotui-{}", rustix::process::getuid().as_raw()));
+    let dir = fallback();
     private_dir(&dir)?;
     Ok(dir.join(name))
+}
+
+/// Returns the directories in which sockets of this user can be, there or not.
+pub fn places(runtime_dir: Option<&Path>) -> Vec<PathBuf> {
+    preferred(runtime_dir).into_iter().chain([fallback()]).collect()
+}
+
+fn preferred(runtime_dir: Option<&Path>) -> Option<PathBuf> {
+    runtime_dir.filter(|dir| dir.is_absolute()).map(|dir| dir.join("aotui"))
+}
+
+fn fallback() -> PathBuf {
+    PathBuf::from(format!("/tmp/aotui-{}", rustix::process::getuid().as_raw()))
 }
 
 /// Makes sure that `dir` is a real directory of this user that nobody else can enter.

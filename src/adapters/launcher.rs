@@ -190,7 +190,7 @@ impl Bench {
             env: env.into_iter().collect(),
             cols: self.desk.size.0,
             rows: self.desk.size.1,
-            recording_limit: u64::from(self.settings.recording_megabytes) * 1_000_000,
+            recording_limit: u64::from(self.settings.recordings.megabytes) * 1_000_000,
             separate_stdout: order.phase.capture.values().any(|capture| *capture == Capture::Stdout),
         })
     }

@@ -15,6 +15,9 @@ use crate::slots::runtime::Runtime;
 use crate::store;
 use crate::tui;
 
+/// The sandbox that is played to its end without a screen, and the one that is shown.
+const SANDBOXES: [&str; 2] = ["headless", "sandbox"];
+
 /// Opens the demo, or plays it.
 pub(super) fn demo(args: DemoArgs) -> Result<Exit, Failure> {
     if !args.headless {
@@ -81,10 +84,20 @@ fn place(dir: Option<PathBuf>, headless: bool) -> Result<PathBuf, Failure> {
     if let Some(dir) = dir {
         return Ok(dir);
     }
-    let own = std::env::temp_dir().join(format!("aotui-demo-{}", rustix::process::getuid().as_raw()));
+    let own = own_place();
     runtime_dir::private_dir(&own)
         .map_err(|error| Failure::error(format!("there is no place for the demo: {error}")))?;
-    Ok(own.join(if headless { "headless" } else { "sandbox" }))
+    let [played, shown] = SANDBOXES;
+    Ok(own.join(if headless { played } else { shown }))
+}
+
+fn own_place() -> PathBuf {
+    std::env::temp_dir().join(format!("aotui-demo-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Returns where sandboxes are unless another place is named, there or not.
+pub(super) fn usual_places() -> [PathBuf; 2] {
+    SANDBOXES.map(|name| own_place().join(name))
 }
 
 /// Removes what an earlier demo left, its sessions first.

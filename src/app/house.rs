@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{Failure, output};
 use crate::config::library::Library;
 use crate::config::paths::Places;
-use crate::config::settings::Settings;
+use crate::config::settings::{Loaded, Settings};
 use crate::domain::problem::Problem;
 use crate::runtime_dir;
 use crate::store::Layout;
@@ -64,6 +64,18 @@ impl House {
         }
         let (settings, warnings) = read(&places, &exe)?;
         Ok(Self { places, settings, warnings, exe, cwd, env })
+    }
+
+    /// Finds the places and reads the settings; where those are defective the defaults hold and the defects are returned.
+    pub(super) fn open_anyway(config: Option<&Path>) -> Result<(Self, Vec<Problem>), Failure> {
+        let (exe, cwd, env) = (exe()?, cwd()?, env());
+        let places = Places::find(config, &cwd, |name| env.get(name).cloned())
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        let (loaded, defects) = match Settings::load(&places, &exe) {
+            Ok(loaded) => (loaded, Vec::new()),
+            Err(defects) => (Loaded { value: Settings::defaults(&places, &exe), warnings: Vec::new() }, defects),
+        };
+        Ok((Self { places, settings: loaded.value, warnings: loaded.warnings, exe, cwd, env }, defects))
     }
 
     /// Returns a house that lies in `dir` alone, with default settings: the user's own is not touched.

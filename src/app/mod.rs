@@ -6,8 +6,10 @@
 mod behind;
 mod compose;
 mod demo;
+mod doctor;
 mod events;
 mod files;
+mod gc;
 mod house;
 mod inside;
 mod logging;
@@ -60,6 +62,8 @@ fn wants_json(verb: &Verb) -> bool {
         Verb::Run(args) => args.json,
         Verb::Events(args) => args.json,
         Verb::Status { json, .. } | Verb::Explain { json, .. } => *json,
+        Verb::Gc(args) => args.json,
+        Verb::Doctor(args) => args.json,
         _ => false,
     }
 }
@@ -79,6 +83,8 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Report(args) => return inside::report(args),
         Verb::Land => inside::land()?,
         Verb::Demo(args) => demo::demo(args)?,
+        Verb::Gc(args) => gc::gc(&House::open(config)?, &args)?,
+        Verb::Doctor(args) => doctor::doctor(config, &args)?,
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
         Verb::Run(args) => work::run(&House::open(config)?, &args)?,

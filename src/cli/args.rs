@@ -34,7 +34,8 @@ pub fn command() -> Command {
         .subcommands([init(), add(), run(), status(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), workflow(), trust(), demo(), report(), replay(), completions_verb(), builtin()])
+        .subcommands([logs(), workflow(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
+        .subcommand(builtin())
 }
 
 /// Writes the completions for a shell.
@@ -264,6 +265,26 @@ fn trust() -> Command {
         &["aotui trust", "aotui trust ~/src/my-repository"],
     )
     .arg(path("repo", "REPO", "The repository; the current directory unless given"))
+}
+
+fn gc() -> Command {
+    verb(
+        "gc",
+        "Lists what is left over: worktrees, branches, rescue refs, recordings, sandboxes, sockets",
+        &["aotui gc", "aotui gc --delete                 deletes what is safe", "aotui gc --json | jq '.leftovers[]'"],
+    )
+    .arg(flag("delete", "Deletes what nothing is lost by, each looked at again right before").short('y'))
+    .arg(json())
+}
+
+fn doctor() -> Command {
+    verb(
+        "doctor",
+        "Looks at everything that work depends on and says what to do about what is wrong",
+        &["aotui doctor", "aotui doctor --fix                puts right what needs no decision"],
+    )
+    .arg(flag("fix", "Puts right what needs no decision: permissions, dead sockets, locks of killed gits"))
+    .arg(json())
 }
 
 fn demo() -> Command {

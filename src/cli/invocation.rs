@@ -78,6 +78,10 @@ pub enum Verb {
     },
     /// List or check workflows.
     Workflow(WorkflowVerb),
+    /// List what is left over, or delete what is safe.
+    Gc(GcArgs),
+    /// Look at everything that work depends on.
+    Doctor(DoctorArgs),
     /// Print completions.
     Completions(Shell),
     /// Tell aotui something from inside a session.
@@ -99,6 +103,8 @@ impl Verb {
             | Verb::Init { .. }
             | Verb::Add(_)
             | Verb::Trust { .. } => true,
+            Verb::Gc(args) => args.delete,
+            Verb::Doctor(args) => args.fix,
             Verb::Status { .. }
             | Verb::Logs(_)
             | Verb::Demo(_)
@@ -194,6 +200,24 @@ pub struct AddArgs {
     pub base: Option<String>,
 }
 
+/// What `gc` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GcArgs {
+    /// Whether to delete what is safe.
+    pub delete: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// What `doctor` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DoctorArgs {
+    /// Whether to put right what needs no decision.
+    pub fix: bool,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
 /// What `demo` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoArgs {
@@ -287,6 +311,8 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             dir: matches.get_one("dir").cloned(),
             reset: matches.get_flag("reset"),
         }),
+        "gc" => Verb::Gc(GcArgs { delete: matches.get_flag("delete"), json: matches.get_flag("json") }),
+        "doctor" => Verb::Doctor(DoctorArgs { fix: matches.get_flag("fix"), json: matches.get_flag("json") }),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(match matches.subcommand() {
             Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },

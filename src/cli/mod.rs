@@ -17,7 +17,8 @@ pub mod verbs;
 pub use args::{command, completions};
 pub use exit::{Exit, Failure};
 pub use invocation::{
-    AddArgs, DemoArgs, EventsArgs, Invocation, LogsArgs, ReportArgs, RunArgs, SteerArgs, Verb, WorkflowVerb, parse,
+    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, Invocation, LogsArgs, ReportArgs, RunArgs, SteerArgs, Verb,
+    WorkflowVerb, parse,
 };
 pub use plain_text::PlainText;
 pub use repository::{needed_repository, repository_of};

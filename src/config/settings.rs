@@ -50,8 +50,17 @@ pub struct Settings {
     pub leave_chord: String,
     /// Seconds a session that is told to end has before it is killed.
     pub stop_grace: u64,
-    /// About how much room the recording of one session may take, in megabytes of a million bytes.
-    pub recording_megabytes: u32,
+    /// How much of the recordings of sessions is kept, and for how long.
+    pub recordings: Recordings,
+}
+
+/// How recordings of sessions are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recordings {
+    /// About how much room one may take, in megabytes of a million bytes.
+    pub megabytes: u32,
+    /// Days for which they are kept after the session's end; then `aotui gc` may delete them.
+    pub days: u32,
 }
 
 /// Keys of the system whose files we read too, which mean nothing here.
@@ -79,7 +88,7 @@ impl Settings {
             keys: BTreeMap::new(),
             leave_chord: "ctrl-\\".to_owned(),
             stop_grace: 4,
-            recording_megabytes: 64,
+            recordings: Recordings { megabytes: 64, days: 14 },
         }
     }
 
@@ -164,8 +173,10 @@ impl Settings {
         self.poll_interval = interval.map_or(self.poll_interval, u64::from);
         let grace = fields.number("stopGraceSeconds", 0, DAY, report);
         self.stop_grace = grace.map_or(self.stop_grace, u64::from);
-        let recording = fields.number("recordingMegabytes", 1, 1_000_000, report);
-        self.recording_megabytes = recording.unwrap_or(self.recording_megabytes);
+        let megabytes = fields.number("recordingMegabytes", 1, 1_000_000, report);
+        self.recordings.megabytes = megabytes.unwrap_or(self.recordings.megabytes);
+        let days = fields.number("keepDays", 0, 36_500, report);
+        self.recordings.days = days.unwrap_or(self.recordings.days);
         if let Some(path) = directory(&mut fields, "stateDir", places, report) {
             self.log_dir = path.join("logs");
             self.worktree_root = path.join("worktrees");

@@ -32,3 +32,5 @@ mod recordings;
 mod runs;
 #[cfg(test)]
 mod screen;
+#[cfg(test)]
+mod tidy;

@@ -27,6 +27,12 @@ pub(super) fn place(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Returns which worktree is aside at `path`; `None` where that is no such place.
+pub(super) fn origin(path: &Path) -> Option<PathBuf> {
+    let name = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(LEAVING)?;
+    (!name.is_empty()).then(|| path.with_file_name(name))
+}
+
 /// Renames a directory unless something is at the other place.
 pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
@@ -58,13 +64,22 @@ pub(super) fn delete(aside: &Path) -> io::Result<()> {
 
 /// Returns the registration in the repository that the worktree at `path` points to, there or not.
 pub(super) fn registration(path: &Path, common_dir: &Path) -> Option<PathBuf> {
+    link_target(path).filter(|target| target.parent() == Some(&common_dir.join("worktrees")))
+}
+
+/// Returns the git directory of the repository that the worktree at `path` says it is of.
+pub(super) fn repository(path: &Path) -> Option<PathBuf> {
+    let worktrees = link_target(path)?.parent()?.to_path_buf();
+    worktrees.parent().filter(|_| worktrees.ends_with("worktrees")).map(Path::to_path_buf)
+}
+
+fn link_target(path: &Path) -> Option<PathBuf> {
     let link = path.join(".git");
     if !link.symlink_metadata().is_ok_and(|found| found.is_file() && found.len() < 8192) {
         return None;
     }
     let text = fs::read_to_string(&link).ok()?;
-    let target = real(&path.join(text.strip_prefix("gitdir:")?.trim()));
-    (target.parent() == Some(&common_dir.join("worktrees"))).then_some(target)
+    Some(real(&path.join(text.strip_prefix("gitdir:")?.trim())))
 }
 
 /// Says whether a registration is that of the worktree at `path`.

@@ -36,7 +36,7 @@ const DIFFING: [&str; 7] = ["diff", "diff-files", "diff-index", "diff-tree", "fo
 #[derive(Debug)]
 pub(crate) struct Git {
     env: Vec<(OsString, OsString)>,
-    checked: OnceCell<()>,
+    checked: OnceCell<String>,
     seen: Seen,
     patience: Duration,
 }
@@ -171,7 +171,7 @@ impl Git {
 
     /// Runs a command and returns how it ended, whatever its exit code.
     pub(crate) async fn run(&self, place: &Place, call: &GitCall) -> Result<Output, GitError> {
-        self.checked.get_or_try_init(|| self.check_version()).await?;
+        self.checked.get_or_try_init(|| self.version()).await?;
         let mut wait = Wait::new(self.patience);
         loop {
             let output = self.once(place, call).await?;
@@ -191,6 +191,14 @@ impl Git {
     pub(super) async fn bytes(&self, place: &Place, call: &GitCall) -> Result<Vec<u8>, GitError> {
         let output = self.run(place, call).await?;
         if output.status.success() { Ok(output.stdout) } else { Err(failed(&output)) }
+    }
+
+    /// Returns one value of the user's own configuration; `None` where it is not set.
+    pub(super) async fn setting(&self, key: &str) -> Option<String> {
+        let call = Call::new("git", "/").envs(self.env.clone()).args(["config", "--get", key]);
+        let output = call.run().await.ok()?;
+        let value = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        (output.status.success() && !value.is_empty()).then_some(value)
     }
 
     /// Returns the names of content filters that the repository defines and that are not run.
@@ -250,13 +258,14 @@ impl Git {
         }))
     }
 
-    async fn check_version(&self) -> Result<(), GitError> {
+    /// Returns what git says its version is, if it can be used.
+    pub(super) async fn version(&self) -> Result<String, GitError> {
         let needs = format!("aotui needs git {}.{} or newer", OLDEST.0, OLDEST.1);
         let call = Call::new("git", "/").envs(self.env.clone()).args(["version"]);
         let output = call.run().await.map_err(|error| GitError::Unusable(format!("{needs}: {error}")))?;
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         match version_in(&said) {
-            Some(version) if version >= OLDEST => Ok(()),
+            Some(version) if version >= OLDEST => Ok(said),
             _ => Err(GitError::Unusable(format!("{needs}; the one on PATH says `{said}`"))),
         }
     }

@@ -103,7 +103,7 @@ fn links(request: &WorkspaceRequest, common_dir: &Path) -> Result<Left, SlotErro
             link(&path, &there.git_dir).map_err(failed)?;
         }
         if there.locked.as_ref() == Some(&ours) || is_being_made(&there.git_dir) {
-            unlock_index(&there, &path).map_err(failed)?;
+            unlock_index(&there.git_dir, &path).map_err(failed)?;
         }
         if there.branch.as_ref() == Some(&request.branch) && repo.branch(&request.branch)?.is_none() {
             return Ok(Left { branch_at: last_known(&repo, &there)? });
@@ -180,11 +180,11 @@ fn link(path: &Path, git_dir: &Path) -> io::Result<()> {
 
 /// Removes the lock on the index of a worktree of ours that no process is in and that is old, or older than anyone's
 /// work there: whoever held it was killed.
-fn unlock_index(there: &Checkout, path: &Path) -> io::Result<()> {
-    let lock = there.git_dir.join("index.lock");
+pub(super) fn unlock_index(git_dir: &Path, path: &Path) -> io::Result<()> {
+    let lock = git_dir.join("index.lock");
     let Ok(found) = lock.symlink_metadata() else { return Ok(()) };
     let age = found.modified().ok().and_then(|since| since.elapsed().ok()).unwrap_or_default();
-    let left_over = age > LEFTOVER || is_being_made(&there.git_dir);
+    let left_over = age > LEFTOVER || is_being_made(git_dir);
     let user = || who::inside(path).or_else(|| who::git_at(path)).or_else(|| who::opener(&lock));
     if !left_over || user().is_some() {
         return Ok(());

@@ -108,7 +108,7 @@ impl GitWorkspace {
 
     /// Puts what a checkout holds on the ticket's rescue ref and returns the ref's name. A rescue ref of other work
     /// stays; the next free one is taken.
-    async fn rescue(
+    pub(super) async fn rescue(
         &self,
         request: &WorkspaceRequest,
         common_dir: &Path,
@@ -215,7 +215,7 @@ pub(super) async fn settle(request: &WorkspaceRequest, common_dir: &Path) -> Res
     .await
 }
 
-async fn find(request: &WorkspaceRequest) -> Result<Option<Checkout>, SlotError> {
+pub(super) async fn find(request: &WorkspaceRequest) -> Result<Option<Checkout>, SlotError> {
     let (repo, path) = (request.repo.clone(), request.path.clone());
     look(move || {
         let path = real(&path);
@@ -244,7 +244,7 @@ async fn absent(request: WorkspaceRequest) -> Result<Removal, SlotError> {
 }
 
 /// Says what keeps a checkout whose files are at `files` now from going; `None` where nothing does.
-async fn reason_to_keep(there: &Checkout, files: &Path) -> Result<Option<String>, SlotError> {
+pub(super) async fn reason_to_keep(there: &Checkout, files: &Path) -> Result<Option<String>, SlotError> {
     let path = there.path.display();
     if there.main {
         return Ok(Some(format!("{path} is the repository's own checkout")));

@@ -1,10 +1,12 @@
 //! The verbs: each reads what it needs, says what it did and returns why not.
 
 pub mod add;
+pub mod doctor;
 pub mod events;
 pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod gc;
 pub mod init;
 pub mod replay;
 pub mod run;

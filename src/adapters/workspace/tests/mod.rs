@@ -7,6 +7,7 @@ mod mending;
 mod preparing;
 mod removing;
 mod rescuing;
+mod tidying;
 
 use std::ffi::OsString;
 use std::fs;
