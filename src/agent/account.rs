@@ -152,7 +152,7 @@ impl Exit {
     fn words(self) -> String {
         match (self.code, self.signal) {
             (Some(code), _) => format!("exited with code {code}"),
-            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, Some(signal)) => format!("was ended by {}", crate::domain::session::signal_words(signal)),
             (None, None) => "ended".to_owned(),
         }
     }

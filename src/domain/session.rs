@@ -73,6 +73,27 @@ pub enum StoppedBy {
     Shutdown,
 }
 
+/// Names a signal for a person, by its number on Linux.
+pub fn signal_words(signal: i32) -> String {
+    let name = match signal {
+        1 => "SIGHUP, its terminal went",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL, it crashed",
+        6 => "SIGABRT, it gave up",
+        7 => "SIGBUS, it crashed",
+        8 => "SIGFPE, it crashed",
+        9 => "SIGKILL, which the system also sends when memory runs out",
+        11 => "SIGSEGV, it crashed",
+        13 => "SIGPIPE, nobody read what it wrote",
+        15 => "SIGTERM",
+        24 => "SIGXCPU, its CPU time was up",
+        25 => "SIGXFSZ, its file became too long",
+        _ => return format!("signal {signal}"),
+    };
+    format!("signal {signal} ({name})")
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "outcome")]

@@ -9,6 +9,8 @@ mod demo;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod engines;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holder;

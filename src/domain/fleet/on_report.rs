@@ -8,7 +8,7 @@ use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
-use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
+use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request, signal_words};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status};
 use crate::domain::workflow::{Phase, PhaseKind};
 
@@ -224,7 +224,7 @@ impl Turn<'_> {
 fn exit_failure(code: Option<i32>, signal: Option<i32>, tail: String) -> Failure {
     let (class, message) = match (code, signal) {
         (Some(code), _) => (FailureClass::Exit, format!("exited with code {code}")),
-        (None, Some(signal)) => (FailureClass::Crashed, format!("was ended by signal {signal}")),
+        (None, Some(signal)) => (FailureClass::Crashed, format!("was ended by {}", signal_words(signal))),
         (None, None) => (FailureClass::Crashed, "ended without an exit code".to_owned()),
     };
     Failure { class, message, evidence: tail }

@@ -2,7 +2,6 @@
 
 mod endings;
 mod frozen;
-mod measure;
 mod panes;
 mod recordings;
 
