@@ -135,7 +135,7 @@ impl SessionDir {
         File::open(&self.0)?.sync_all()
     }
 
-    /// Notes that the session shall stand still, also where it is only started later.
+    /// Notes that the session shall stand still; where it does not run yet, it shall not begin.
     pub fn note_frozen(&self) -> io::Result<()> {
         self.create()?;
         open_append(&self.frozen_file()).map(drop)

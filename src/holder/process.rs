@@ -33,6 +33,8 @@ pub(crate) const READY: u8 = b'R';
 /// Frames of input that wait for the program to read; then the viewer that sends more has to wait.
 const INPUT_QUEUE: usize = 8;
 const STACK: usize = 256 * 1024;
+/// How often a session that was frozen before it started is looked at.
+const THAW_LOOK: Duration = Duration::from_millis(100);
 /// How often something is tried again that a full disk refused.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
@@ -104,6 +106,7 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     // Written before the start, so that a start which was cut off is never repeated, and its processes are found.
     dir.write_holder(&record)?;
     faults::point("holder.recorded")?;
+    wait_while_frozen(dir);
     let spawned = match spawn(dir, launch, &record.mark) {
         Ok(spawned) => spawned,
         Err(problem) => {
@@ -120,6 +123,16 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
         ladder::end(&held.tree(), &[], std::thread::sleep);
     }
     watched
+}
+
+/// Waits with a session that shall not run for now; its starter has nothing to wait for.
+fn wait_while_frozen(dir: &SessionDir) {
+    if dir.is_frozen() {
+        say(&[READY]);
+    }
+    while dir.is_frozen() {
+        std::thread::sleep(THAW_LOOK);
+    }
 }
 
 /// Returns a text that no other session ever had.
@@ -148,7 +161,7 @@ impl Held<'_> {
             return;
         }
         self.is_recorded = true;
-        // Whoever froze the session before this did not see the program.
+        // Whoever froze the session just before this did not see the program.
         if self.dir.is_frozen() {
             self.tree().freeze();
         }

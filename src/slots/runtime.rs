@@ -137,7 +137,7 @@ pub trait Runtime: Send + Sync {
     fn stop(&self, session: SessionId, by: StoppedBy, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Stops every process of the session where it stands (SIGSTOP), for as long as it takes, also beyond the end of
-    /// this process; one that is only started later starts frozen. May be repeated.
+    /// this process; one that is not running yet does not begin meanwhile. May be repeated.
     fn freeze(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Lets every process of the session go on. May be repeated; a session that is not frozen is a success.

@@ -30,7 +30,7 @@ pub(super) async fn end(
     by: StoppedBy,
     grace: Duration,
 ) -> Result<(), SlotError> {
-    // A holder that freezes its program at the start would only have to let it go again.
+    // A holder that waits with a frozen session takes orders only when it goes on.
     let _ = dir.forget_frozen();
     loop {
         match ended(dir) {

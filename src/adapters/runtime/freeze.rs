@@ -7,9 +7,9 @@ use crate::holder::files::SessionDir;
 use crate::holder::tree::Tree;
 use crate::slots::{ErrorClass, SlotError};
 
-/// Freezes all processes of the session; one that was not started yet will start frozen.
+/// Freezes all processes of the session; one that was not started yet is not started before it is let go.
 pub(super) fn freeze(dir: &SessionDir, session: &SessionId) -> Result<(), SlotError> {
-    // Noted first: a holder that is about to start the program looks at the note after that.
+    // Noted first: a holder looks at the note before it starts the program, and once more after that.
     let noted = dir.note_frozen();
     let record = dir.holder().map_err(|error| cannot("frozen", session, &error))?;
     let Some(record) = record.filter(|record| record.child.is_some()) else {

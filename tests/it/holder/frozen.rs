@@ -51,8 +51,13 @@ async fn a_session_that_was_frozen_before_it_started_waits_to_be_let_go() {
     place.runtime.freeze(session(1)).await.unwrap();
     place.start(1, "echo x >>leader").await;
     assert_eq!(place.runtime.observe(session(1)).await, Observed::Running);
+    assert_eq!(counted(&place, "leader"), 0);
     place.runtime.thaw(session(1)).await.unwrap();
     assert_eq!(place.exit_of(1).await.code, Some(0));
     assert_eq!(counted(&place, "leader"), 2);
+    place.runtime.freeze(session(3)).await.unwrap();
+    place.start(3, "echo x >>third").await;
+    within(place.runtime.stop(session(3), StoppedBy::Person, Duration::from_millis(300))).await.unwrap();
+    assert!(matches!(place.runtime.observe(session(3)).await, Observed::Exited(_)));
     place.runtime.thaw(session(2)).await.unwrap();
 }
