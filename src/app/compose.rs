@@ -1,8 +1,12 @@
 //! A running engine with everything around it.
 
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +25,9 @@ use crate::domain::ids::TicketKey;
 use crate::engine::{Arrival, Engine, Slots};
 use crate::ipc::Server;
 use crate::store::{Store, StoreError};
+
+/// How long a part that was ended by a defect waits before it is begun again.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 
 /// An engine at work in this process. Sessions outlive it.
 pub(super) struct Running {
@@ -51,20 +58,9 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     });
     let mut around = JoinSet::new();
     around.spawn(server.serve(link.clone(), cancel.clone()));
-    around.spawn(async move {
-        let deliver = |report: Report, settled: Settled| {
-            let reports = reports.clone();
-            async move {
-                // Without an engine nobody listens; the report stays where it is for the next one.
-                let _engine_gone = reports.send(Arrival { report, settled: Some(settled) }).await;
-            }
-        };
-        if let Err(error) = spool::watch(layout.spool(), deliver).await {
-            tracing::error!("agents' reports cannot be watched: {error}");
-        }
-    });
+    around.spawn(keep_going("watching agents' reports", move || watch_reports(layout.spool(), reports.clone())));
     let files = Files { house: house.clone(), damage: loaded.damage, launcher, link: link.clone() };
-    around.spawn(files.watch());
+    around.spawn(keep_going("watching files", move || files.clone().watch()));
     let running = Running { link, engine, around, cancel };
 
     // The answer comes after the engine's first turn, in which it took up what people wrote while none ran.
@@ -73,6 +69,28 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     match running.link.command(Command::SetProblems { problems }).await {
         Ok(()) => Ok(running),
         Err(_) => Err(running.end().await.err().unwrap_or_else(|| Failure::error("the engine did not start"))),
+    }
+}
+
+/// Does a part of the work around an engine, and begins it again where a defect ended it: without it agents would wait
+/// for answers that nobody is asked for.
+async fn keep_going<F: Future<Output = ()>>(what: &str, mut part: impl FnMut() -> F) {
+    while AssertUnwindSafe(part()).catch_unwind().await.is_err() {
+        tracing::error!("{what} was ended by a defect and is begun again");
+        tokio::time::sleep(BEGIN_AGAIN).await;
+    }
+}
+
+async fn watch_reports(spool: PathBuf, reports: mpsc::Sender<Arrival>) {
+    let deliver = |report: Report, settled: Settled| {
+        let reports = reports.clone();
+        async move {
+            // Without an engine nobody listens; the report stays where it is for the next one.
+            let _engine_gone = reports.send(Arrival { report, settled: Some(settled) }).await;
+        }
+    };
+    if let Err(error) = spool::watch(spool, deliver).await {
+        tracing::error!("agents' reports cannot be watched: {error}");
     }
 }
 

@@ -23,6 +23,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 const CHANGES: usize = 256;
 
 /// What the files of a house are taken over into.
+#[derive(Clone)]
 pub(super) struct Files {
     /// The house as it is in force.
     pub(super) house: House,

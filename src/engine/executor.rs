@@ -13,9 +13,9 @@ use tokio::task::JoinSet;
 use super::Arrival;
 use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::plan::Plan;
-use crate::domain::session::StoppedBy;
+use crate::domain::session::{Answer, StoppedBy};
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
 use crate::domain::workflow::Capture;
 use crate::faults;
@@ -26,6 +26,9 @@ use crate::slots::{ErrorClass, SlotError};
 
 /// Bytes of stdout kept by a capture.
 const CAPTURE_CAP: usize = 64 << 10;
+
+/// How long an answer that could not be given waits before it is tried again.
+const ANSWER_AGAIN: Duration = Duration::from_secs(1);
 
 /// Lines of output kept as evidence of a failure.
 const EVIDENCE_LINES: usize = 40;
@@ -120,10 +123,10 @@ fn panic_report(effect: &Effect) -> Option<Report> {
             phase: order.phase.id.clone(),
             result: Err(failure()),
         }),
-        Effect::StopSession { .. }
-        | Effect::DeliverAnswer { .. }
-        | Effect::WatchAsker { .. }
-        | Effect::RemoveWorkspace { .. } => None,
+        Effect::RemoveWorkspace { ticket, .. } => {
+            Some(Report::WorkspaceKept { key: ticket.brief.key.clone(), why: failure().message })
+        }
+        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } | Effect::WatchAsker { .. } => None,
     }
 }
 
@@ -154,9 +157,7 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
             Some(Report::Question { key, phase, result })
         }
         Effect::DeliverAnswer { session, request, answer } => {
-            if let Err(error) = slots.runtime.answer(session.clone(), request, answer).await {
-                tracing::error!("cannot give session {session} its answer: {error}");
-            }
+            deliver(&slots, session, request, answer).await;
             None
         }
         Effect::WatchAsker { session, request } => {
@@ -164,6 +165,17 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
             gone.then_some(Report::Agent { session, report: AgentReport::Withdraw { request } })
         }
         Effect::RemoveWorkspace { plan, ticket } => remove_workspace(&slots, &plan, &ticket).await,
+    }
+}
+
+/// Gives an agent its answer, trying again for as long as the agent waits for it.
+async fn deliver(slots: &Slots, session: SessionId, request: RequestId, answer: Answer) {
+    while let Err(error) = slots.runtime.answer(session.clone(), request.clone(), answer.clone()).await {
+        tracing::error!("cannot give session {session} its answer: {error}");
+        tokio::time::sleep(ANSWER_AGAIN).await;
+        if slots.runtime.observe(session.clone()).await != Observed::Running {
+            return;
+        }
     }
 }
 

@@ -77,7 +77,10 @@ impl GitWorkspace {
         if found.map_err(|error| unrecorded(going.place, &error))? != *held {
             return Err(format!("something changed in {path} while it was being removed"));
         }
-        self.unregister(going.common_dir, &now).await.map_err(said)
+        let Err(error) = self.unregister(going.common_dir, &now).await else { return Ok(()) };
+        // A git that failed may have forgotten it before: put back, the files would belong to no repository.
+        let known = find(going.request).await.map_err(said)?.is_some();
+        if known { Err(said(error)) } else { Ok(()) }
     }
 
     /// Forgets a registration whose directory is gone, after its commits were put on a rescue ref, and returns that.
