@@ -36,3 +36,5 @@ mod runs;
 mod screen;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod torture;
