@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::Duration;
 
 use super::house::House;
@@ -11,7 +10,6 @@ use super::{block_on, say};
 use crate::bus::Link;
 use crate::cli::verbs::events::{Filter, Teller, since};
 use crate::cli::{EventsArgs, Exit, Failure, find_ticket, output};
-use crate::domain::fleet::Fleet;
 use crate::domain::problem::Problem;
 use crate::ipc::{self, IpcError};
 use crate::store;
@@ -26,8 +24,8 @@ pub(super) fn print(house: &House, args: &EventsArgs) -> Result<Exit, Failure> {
         None => None,
     };
     let since = args.since.as_deref().map(|typed| since(typed, &jiff::Zoned::now())).transpose()?;
-    let mut tail =
-        Tail { house, teller: Teller::new(Fleet::default(), Filter { ticket, since }, args.json), seen: None };
+    let before = store::history(&house.layout())?.before.unwrap_or_default();
+    let mut tail = Tail { house, teller: Teller::new(before, Filter { ticket, since }, args.json), seen: None };
     tail.catch_up()?;
     if !args.follow {
         return Ok(Exit::Done);
@@ -63,14 +61,15 @@ impl Tail<'_> {
         }
         let first = self.seen.is_none();
         self.seen = now;
-        self.read(&path, first)
+        self.read(first)
     }
 
-    fn read(&mut self, path: &Path, first: bool) -> Result<(), Failure> {
-        let content = store::read_journal(path, 0)?;
+    fn read(&mut self, first: bool) -> Result<(), Failure> {
+        let content = store::history(&self.house.layout())?.content;
         say(&self.teller.tell(&content.events))?;
         if first {
-            content.problems.iter().for_each(warn);
+            content.problems.iter().chain(&content.torn).for_each(warn);
+            content.newer.iter().for_each(|why| output::note(&format!("warning: {}", output::plain(why))));
         }
         Ok(())
     }

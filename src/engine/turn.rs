@@ -93,7 +93,7 @@ impl Turns {
         let mut touched = std::mem::take(&mut self.stale);
         touched.add(&events);
         if !touched.is_empty() {
-            let journal_end = self.journal.as_ref().map_or(0, Journal::end);
+            let journal_end = self.journal.as_ref().map(Journal::end).unwrap_or_default();
             self.snapshots.submit(Job { fleet: Arc::clone(&fleet), touched, journal_end });
         }
         self.publisher.publish(fleet, Batch { events, live_changed });

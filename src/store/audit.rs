@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::files::read_regular;
-use super::journal::whole_body;
+use super::seal::unseal;
 use super::ticket_file::TicketFile;
-use super::{Layout, StoreError};
+use super::{Layout, StoreError, segments};
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::{Input, Policy, Told};
 use crate::domain::ids::{PlanId, TicketId, TicketKey};
@@ -33,9 +33,17 @@ pub fn read_steps(path: &Path) -> Result<Vec<Told>, StoreError> {
     Ok(bytes.split_inclusive(|byte| *byte == b'\n').filter_map(step).collect())
 }
 
+/// Reads the steps of all files of the journal that are kept, oldest first.
+pub fn all_steps(layout: &Layout) -> Result<Vec<Told>, StoreError> {
+    let mut steps = Vec::new();
+    for file in segments::list(layout).iter().filter(|file| file.path.exists()) {
+        steps.extend(read_steps(&file.path)?);
+    }
+    Ok(steps)
+}
+
 fn step(line: &[u8]) -> Option<Told> {
-    let body = whole_body(line)?;
-    let Line { seq, at, events, input, policy } = serde_json::from_str(&format!("{body}}}")).ok()?;
+    let Line { seq, at, events, input, policy } = serde_json::from_str(&unseal(line)?).ok()?;
     let input = input.and_then(|input| serde_json::from_value::<Input>(input).ok());
     let events: Vec<Recorded> = (seq..).zip(events).map(|(seq, event)| Recorded { seq, at, event }).collect();
     Some(Told { at, input, policy, events }).filter(|told| !told.events.is_empty())
@@ -66,7 +74,7 @@ fn tickets(layout: &Layout, plan: &PlanId) -> Vec<Snapshot> {
     keys.filter_map(|key| {
         let text = read_regular(&layout.ticket_file(&key)).ok()?;
         let state = TicketFile::parse("", &text, plan, key.ticket.as_str()).ok()?.state?;
-        Some(Snapshot { seq: state.seq, key, progress: state.progress })
+        Some(Snapshot { seq: state.seq, key, progress: state.progress()?.clone() })
     })
     .collect()
 }

@@ -32,16 +32,23 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Reads a whole file that must be a regular one of sensible size. A link or a pipe put in its place is refused.
+/// Reads a whole text file that must be a regular one of sensible size. A link or a pipe put in its place is refused.
 pub(super) fn read_regular(path: &Path) -> io::Result<String> {
+    let text = String::from_utf8(read_bounded(path, MAX_FILE)?).ok().filter(|text| !text.contains('\0'));
+    text.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "is not text"))
+}
+
+/// Reads a whole regular file of at most so many bytes.
+pub(super) fn read_bounded(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
     let meta = file.metadata()?;
-    if !meta.is_file() || meta.len() > MAX_FILE {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file below 16 MiB"));
+    if !meta.is_file() || meta.len() > most {
+        let message = format!("is not a regular file of at most {} MiB", most >> 20);
+        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
-    let mut text = String::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
-    file.take(MAX_FILE).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or_default() + 1);
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

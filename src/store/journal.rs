@@ -1,27 +1,34 @@
-//! The journal: one checksummed JSON line per step, appended, fsynced, never rewritten.
+//! Writing the journal: one checksummed JSON line per step, appended, fsynced, never rewritten.
 //!
-//! A line holds everything one step gave, so that a step is on disk as a whole or not at all. The checksum is the CRC-32
-//! (IEEE) of the line's bytes before `,"crc":`.
+//! A line holds everything one step gave, so that a step is on disk as a whole or not at all. A file that is full is put
+//! aside, and the next one begins with a base: how everything stood. After an error nothing is believed of the file
+//! until it was opened and read again.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::StoreError;
+use super::files::sync_dir;
+use super::history::{Position, read_journal};
+use super::seal::seal;
+use super::segments;
+use super::{Layout, StoreError};
 use crate::domain::event::{Event, Recorded};
-use crate::domain::fleet::{Input, Policy, Step};
-use crate::domain::problem::Problem;
+use crate::domain::fleet::{Fleet, Input, Policy, Step};
 use crate::domain::time::Timestamp;
 use crate::faults;
 
-/// Longest line that is read, in bytes.
-const MAX_LINE: u64 = 64 << 20;
+/// Most bytes of all full files together, unless the settings say otherwise.
+const KEEP: u64 = 64 << 20;
 
-/// Where the checksum starts.
-const CRC_FIELD: &str = ",\"crc\":\"";
+/// Parts of what is kept that one file may take.
+const FILES: u64 = 8;
+
+/// Room for what comes next that is asked for after the disk was full, in bytes.
+const ROOM: u64 = 64 << 10;
 
 /// One line as it is written: one step. The sequences of its events count up from `seq`.
 #[derive(Serialize)]
@@ -37,179 +44,205 @@ struct LineOut<'a> {
     policy: Option<&'a Policy>,
 }
 
-/// One line as it is loaded: why things happened does not matter then.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    seq: u64,
-    at: Timestamp,
-    events: Vec<Event>,
-}
-
 /// The journal, open for appending.
 #[derive(Debug)]
 pub struct Journal {
+    layout: Layout,
     file: File,
-    path: PathBuf,
+    /// The first event of the open file.
+    start: u64,
     next_seq: u64,
+    /// Where the last line ends that is known to be on disk.
     end: u64,
-    /// What the last line says about scheduling; `None` before the first.
+    keep: u64,
+    /// Full when it is longer than this.
+    full: u64,
+    /// Whether the file is what this says of it.
+    sound: bool,
+    syncs: u64,
+    /// What the last line says about scheduling; `None` before the first of a file.
     policy: Option<Policy>,
 }
 
 impl Journal {
-    /// Opens the journal at `end`, cutting off what a crash left behind it.
-    pub(super) fn open(path: &Path, seq: u64, end: u64) -> Result<Self, StoreError> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(StoreError::io("open", path))?;
-        let length = file.metadata().map_err(StoreError::io("read", path))?.len();
-        if length > end {
-            let cut = faults::point("journal.cut").and_then(|()| file.set_len(end));
-            cut.map_err(StoreError::io("truncate", path))?;
-            file.sync_data().map_err(StoreError::io("sync", path))?;
+    /// Opens the journal at the end of its last whole line, cutting off what a crash left behind it. `seq` is the last
+    /// event there is.
+    pub(super) fn open(layout: &Layout, seq: u64, end: u64) -> Result<Self, StoreError> {
+        let next_seq = seq.saturating_add(1);
+        let files = segments::list(layout);
+        let start = files.last().and_then(|file| file.start).unwrap_or(next_seq);
+        let path = layout.journal();
+        let file = open_file(&path).map_err(StoreError::io("open", &path))?;
+        let layout = layout.clone();
+        let mut journal =
+            Self { layout, file, start, next_seq, end, keep: 0, full: 0, sound: true, syncs: 0, policy: None };
+        journal.keep(KEEP);
+        if journal.length()? > end {
+            journal.cut()?;
         }
-        file.seek(SeekFrom::Start(end)).map_err(StoreError::io("seek in", path))?;
-        Ok(Self { file, path: path.to_path_buf(), next_seq: seq.saturating_add(1), end, policy: None })
+        journal.file.seek(SeekFrom::Start(end)).map_err(StoreError::io("seek in", &path))?;
+        Ok(journal)
+    }
+
+    /// Sets how many bytes of full files are kept.
+    pub fn keep(&mut self, bytes: u64) {
+        self.keep = bytes;
+        self.full = bytes / FILES;
     }
 
     /// Appends the steps in which something happened, one line each, and waits until they are on disk: one fsync for all
-    /// of them. After an error the journal has to be opened again: what reached the disk is not known.
+    /// of them. After an error nothing of it counts as written, and the journal has to be [mended](Self::mend).
     pub fn append(&mut self, steps: &[Step]) -> Result<(), StoreError> {
         let mut text = Vec::new();
+        let mut next_seq = self.next_seq;
+        let mut policy = self.policy.as_ref();
         for step in steps {
             let Some(first) = step.events.first() else { continue };
-            if first.seq != self.next_seq {
-                let message = format!("journal gap: expected event {}, got {}", self.next_seq, first.seq);
+            if first.seq != next_seq {
+                let message = format!("journal gap: expected event {next_seq}, got {}", first.seq);
                 return Err(StoreError::Journal(message));
             }
-            self.next_seq = self.next_seq.saturating_add(step.events.len() as u64);
-            let is_new = self.policy.as_ref() != Some(&step.policy);
-            write_line(&mut text, first, step, is_new)?;
-            if is_new {
-                self.policy = Some(step.policy.clone());
-            }
+            next_seq = next_seq.saturating_add(step.events.len() as u64);
+            write_line(&mut text, first, step, policy != Some(&step.policy))?;
+            policy = Some(&step.policy);
         }
+        let policy = policy.cloned();
         if text.is_empty() {
             return Ok(());
         }
-        faults::write_all("journal.append", &mut self.file, &text).map_err(StoreError::io("append to", &self.path))?;
-        let synced = faults::point("journal.sync").and_then(|()| self.file.sync_data());
-        synced.and_then(|()| faults::point("journal.synced")).map_err(StoreError::io("sync", &self.path))?;
+        if !std::mem::replace(&mut self.sound, false) {
+            return Err(StoreError::Journal("the journal is not mended after an error".to_owned()));
+        }
+        if let Err(error) = self.write(&text) {
+            // The next start must not find what nobody was told of, so it goes at once if it can.
+            let _done_again_by_mend = faults::point("journal.undo").and_then(|()| self.file.set_len(self.end));
+            return Err(error);
+        }
         self.end = self.end.saturating_add(text.len() as u64);
+        self.next_seq = next_seq;
+        self.policy = policy;
+        self.sound = true;
         Ok(())
     }
 
-    /// Returns the length of the journal, in bytes.
-    pub fn end(&self) -> u64 {
-        self.end
+    fn write(&mut self, text: &[u8]) -> Result<(), StoreError> {
+        let path = self.layout.journal();
+        faults::write_all("journal.append", &mut self.file, text).map_err(StoreError::io("append to", &path))?;
+        self.syncs += 1;
+        let synced = faults::point("journal.sync").and_then(|()| self.file.sync_data());
+        synced.and_then(|()| faults::point("journal.synced")).map_err(StoreError::io("sync", &path))
     }
+
+    /// Cuts off everything behind the last line that is known to be on disk.
+    fn cut(&self) -> Result<(), StoreError> {
+        let path = self.layout.journal();
+        let cut = faults::point("journal.cut").and_then(|()| self.file.set_len(self.end));
+        cut.map_err(StoreError::io("truncate", &path))?;
+        self.file.sync_all().map_err(StoreError::io("sync", &path))
+    }
+
+    /// Makes the journal fit to be appended to again after an error; `fleet` is what it said until then. A sync that
+    /// failed is not repeated on the same descriptor, which may have forgotten what it could not write: the file is
+    /// opened again, cut back and read. Where it does not say what it should, a new one begins with what `fleet` says.
+    pub fn mend(&mut self, fleet: &Fleet) -> Result<(), StoreError> {
+        if self.sound {
+            return Ok(());
+        }
+        let path = self.layout.journal();
+        self.file = open_file(&path).map_err(StoreError::io("open", &path))?;
+        if self.length()? > self.end {
+            self.cut()?;
+        } else {
+            self.file.sync_all().map_err(StoreError::io("sync", &path))?;
+        }
+        // What is read next shall come from the disk.
+        let _only_a_wish = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        let content = read_journal(&path, 0)?;
+        let whole = content.problems.is_empty() && content.torn.is_none() && content.end == self.end;
+        if whole && (content.last_seq.saturating_add(1) == self.next_seq || self.end == 0) {
+            self.file.seek(SeekFrom::Start(self.end)).map_err(StoreError::io("seek in", &path))?;
+            self.sound = true;
+            return Ok(());
+        }
+        tracing::error!("{} is damaged behind byte {}; a new one begins", path.display(), content.end);
+        self.rotate(fleet)
+    }
+
+    /// Makes sure that the disk has room for what comes next.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        use rustix::fs::FallocateFlags;
+        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, ROOM) {
+            // Not every file system can promise room; the next append finds out.
+            Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
+            Err(error) => Err(StoreError::io("make room behind", &self.layout.journal())(error.into())),
+        }
+    }
+
+    /// Puts the file aside if it is full. Without success it grows a little more before this is tried again.
+    pub fn rotate_if_full(&mut self, fleet: &Fleet) {
+        if !self.sound || self.end <= self.full {
+            return;
+        }
+        match self.rotate(fleet) {
+            Ok(()) => self.full = self.keep / FILES,
+            Err(error) => {
+                tracing::warn!("the journal is not put aside yet: {error}");
+                self.full = self.end.saturating_add(self.keep / FILES / 8);
+            }
+        }
+    }
+
+    /// Puts the file aside and begins a new one with how everything stands. A crash in between leaves a base too many,
+    /// which is as true as any, or no file, which is an empty one.
+    pub(super) fn rotate(&mut self, fleet: &Fleet) -> Result<(), StoreError> {
+        let path = self.layout.journal();
+        let start = segments::write_base(&self.layout, fleet)?;
+        let closed = segments::closed_path(&self.layout, self.start);
+        faults::point("journal.rotate").map_err(StoreError::io("put aside", &path))?;
+        if self.length()? > 0 {
+            if closed.exists() {
+                return Err(StoreError::Journal(format!("{} is there already", closed.display())));
+            }
+            fs::rename(&path, &closed).map_err(StoreError::io("put aside", &path))?;
+        }
+        self.sound = false;
+        self.policy = None;
+        (self.start, self.next_seq, self.end) = (start, start, 0);
+        faults::point("journal.rotated").map_err(StoreError::io("open", &path))?;
+        self.file = open_file(&path).map_err(StoreError::io("open", &path))?;
+        for dir in [self.layout.root().to_path_buf(), self.layout.journal_history()] {
+            sync_dir(&dir).map_err(StoreError::io("sync", &dir))?;
+        }
+        self.sound = true;
+        segments::prune(&self.layout, self.keep);
+        Ok(())
+    }
+
+    fn length(&self) -> Result<u64, StoreError> {
+        let read = self.file.metadata().map_err(StoreError::io("read", &self.layout.journal()))?;
+        Ok(read.len())
+    }
+
+    /// Returns where it ends.
+    pub fn end(&self) -> Position {
+        Position { segment: self.start, offset: self.end }
+    }
+
+    /// Returns how many times it waited for the disk to have what was appended.
+    pub fn syncs(&self) -> u64 {
+        self.syncs
+    }
+}
+
+fn open_file(path: &PathBuf) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn write_line(text: &mut Vec<u8>, first: &Recorded, step: &Step, with_policy: bool) -> Result<(), StoreError> {
     let events: Vec<&Event> = step.events.iter().map(|recorded| &recorded.event).collect();
     let policy = with_policy.then_some(&step.policy);
     let line = LineOut { seq: first.seq, at: first.at, events, input: &step.input, policy };
-    let mut json = serde_json::to_vec(&line).map_err(|error| StoreError::Journal(error.to_string()))?;
-    json.pop();
-    let crc = crc32fast::hash(&json);
-    text.extend_from_slice(&json);
-    text.extend_from_slice(format!("{CRC_FIELD}{crc:08x}\"}}\n").as_bytes());
+    let json = serde_json::to_vec(&line).map_err(|error| StoreError::Journal(error.to_string()))?;
+    text.extend(seal(json));
     Ok(())
-}
-
-/// What reading a journal gave.
-#[derive(Debug, Default)]
-pub struct JournalContent {
-    /// Events from the asked-for place on.
-    pub events: Vec<Recorded>,
-    /// Where the last whole line ends, in bytes.
-    pub end: u64,
-    /// The sequence of the last event; 0 when there is none.
-    pub last_seq: u64,
-    /// Lines that are broken in the middle, and a torn end.
-    pub problems: Vec<Problem>,
-}
-
-/// Reads the journal from byte `from` on. A missing journal is an empty one.
-pub fn read_journal(path: &Path, from: u64) -> Result<JournalContent, StoreError> {
-    let mut content = JournalContent { end: from, ..JournalContent::default() };
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            content.end = 0;
-            return Ok(content);
-        }
-        Err(error) => return Err(StoreError::io("open", path)(error)),
-    };
-    file.seek(SeekFrom::Start(from)).map_err(StoreError::io("read", path))?;
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let mut at = from;
-    let mut broken: Option<(u64, u64)> = None;
-    let mut line = Vec::new();
-    let mut number = 0_u64;
-    loop {
-        line.clear();
-        let mut limited = std::io::Read::take(&mut reader, MAX_LINE);
-        let read = limited.read_until(b'\n', &mut line).map_err(StoreError::io("read", path))? as u64;
-        if read == 0 {
-            break;
-        }
-        number += 1;
-        at += read;
-        match parse_line(&line, path)? {
-            Some(parsed) => {
-                if let Some((number, start)) = broken.take() {
-                    content.problems.push(broken_line(path, from, number, start));
-                }
-                content.last_seq = parsed.seq.saturating_add(parsed.events.len() as u64).saturating_sub(1);
-                content.events.extend(numbered(parsed));
-                content.end = at;
-            }
-            None => broken = broken.or(Some((number, at - read))),
-        }
-    }
-    if let Some((_, start)) = broken {
-        let message = format!("its last {} bytes are not a whole record and are left out", at - start);
-        content.problems.push(Problem::in_file(path.display().to_string(), message));
-    }
-    Ok(content)
-}
-
-fn broken_line(path: &Path, from: u64, number: u64, start: u64) -> Problem {
-    let problem = Problem::in_file(
-        path.display().to_string(),
-        format!("a damaged record at byte {start} is left out; what it said is lost"),
-    );
-    if from == 0 { problem.at(u32::try_from(number).unwrap_or(u32::MAX), 1) } else { problem }
-}
-
-/// Understands a line; `None` where it is damaged. One that is whole and still not understood stops everything: cut off
-/// as if it were torn, what a newer aotui wrote would be lost.
-fn parse_line(line: &[u8], path: &Path) -> Result<Option<Line>, StoreError> {
-    let Some(body) = whole_body(line) else { return Ok(None) };
-    serde_json::from_str(&format!("{body}}}")).map(Some).map_err(|error| {
-        let path = path.display();
-        let message = format!("{path} has a record that this aotui does not understand ({error}): use a newer aotui");
-        StoreError::Journal(message)
-    })
-}
-
-/// Returns what a line says, without its checksum, where that agrees.
-pub(super) fn whole_body(line: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
-    let cut = text.rfind(CRC_FIELD)?;
-    let (body, crc) = text.split_at_checked(cut)?;
-    let crc = crc.strip_prefix(CRC_FIELD)?.strip_suffix("\"}")?;
-    (u32::from_str_radix(crc, 16).ok()? == crc32fast::hash(body.as_bytes())).then_some(body)
-}
-
-fn numbered(line: Line) -> impl Iterator<Item = Recorded> {
-    let Line { seq, at, events } = line;
-    (seq..).zip(events).map(move |(seq, event)| Recorded { seq, at, event })
 }

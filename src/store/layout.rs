@@ -36,9 +36,19 @@ impl Layout {
         self.root.join("engine.lock")
     }
 
-    /// The journal.
+    /// The part of the journal that is written.
     pub fn journal(&self) -> PathBuf {
         self.root.join("journal.jsonl")
+    }
+
+    /// Older parts of the journal, and what stood before each.
+    pub fn journal_history(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Which form the state has.
+    pub fn format(&self) -> PathBuf {
+        self.root.join("format.json")
     }
 
     /// Up to where the snapshots include the journal.

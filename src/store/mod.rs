@@ -6,41 +6,55 @@
 //!
 //! ```text
 //! STATE/engine.lock            held by the engine; names it
+//! STATE/format.json            which form all this has
 //! STATE/journal.jsonl          one line per step: {"seq":…,"at":…,"events":[…],"input":…,"crc":"…"}
+//! STATE/journal/N.jsonl        older parts of it, by the first event they hold
+//! STATE/journal/N.base.json    how everything stood before event N
 //! STATE/checkpoint.json        up to where snapshots include the journal
 //! STATE/plans/PLAN/plan.json   a plan and the order of its tickets
 //! STATE/plans/PLAN/tickets/ID.json
 //! STATE/workflows/DIGEST.json  workflow versions tickets walk
 //! STATE/sessions/ STATE/spool/ STATE/worktrees/ STATE/logs/
 //! ```
+//!
+//! A damaged file is put aside as `NAME.corrupt-TIME` and written again from the journal; nothing is thrown away unread.
 
 mod audit;
 mod files;
+mod history;
 mod journal;
 mod json_keys;
 mod layout;
 mod load;
 mod lock;
 mod plan_file;
+mod quarantine;
+mod scan;
+mod seal;
+mod segments;
 mod snapshots;
 #[cfg(test)]
 mod tests;
 mod ticket_file;
 
 use std::collections::BTreeSet;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-pub use audit::{Snapshot, read_steps, snapshots};
-pub use journal::{Journal, read_journal};
+pub use audit::{Snapshot, all_steps, read_steps, snapshots};
+pub use history::{History, JournalContent, Position, history, read_journal};
+pub use journal::Journal;
 pub use layout::Layout;
-pub use load::{Loaded, changed_files, is_edited, read};
+pub use load::{Loaded, read};
 pub use lock::{Lock, LockHolder, holder};
+pub use scan::{changed_files, is_edited};
 pub use snapshots::{Job, Snapshots};
 
 use crate::domain::event::{Event, Recorded};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, TicketKey};
+use crate::domain::problem::Problem;
 
 /// What can go wrong with the state directory.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +82,15 @@ pub enum StoreError {
 
 impl StoreError {
     fn io(what: &str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let what = format!("cannot {what} {}", path.display());
-        move |error| Self::Io { what, error }
+        let (plain, path) = (format!("cannot {what}"), path.display());
+        let (what, full) = (format!("{plain} {path}"), format!("the disk with {path} is full: {plain} it"));
+        move |error| Self::Io { what: if is_full(&error) { full } else { what }, error }
     }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// An opened state directory: locked, loaded, ready to be written.
@@ -87,13 +107,25 @@ pub struct Store {
 }
 
 impl Store {
-    /// Takes the lock and loads the state. The lock is held until the store is dropped.
+    /// Takes the lock, loads the state and mends what is damaged. The lock is held until the store is dropped.
     pub fn open(state: &Path) -> Result<(Self, Loaded), StoreError> {
         let layout = Layout::new(state);
         layout.create()?;
         let lock = Lock::take(&layout)?;
-        let loaded = load::load(&layout)?;
-        let journal = Journal::open(&layout.journal(), loaded.fleet.seq, loaded.journal_end)?;
+        let mut loaded = load::load(&layout)?;
+        if let Some(why) = loaded.newer.take() {
+            return Err(StoreError::Journal(why));
+        }
+        let kept = keep_torn_end(&layout, &loaded);
+        let mut journal = Journal::open(&layout, loaded.fleet.seq, loaded.journal_end)?;
+        // A disk that is full must not keep an engine from looking after what runs: what cannot be mended now is found
+        // and told again by the next start.
+        let begun = if loaded.hurt { journal.rotate(&loaded.fleet) } else { Ok(()) };
+        for error in [begun, snapshots::write_format(&layout), kept].into_iter().filter_map(Result::err) {
+            tracing::warn!("{error}");
+        }
+        let restored = std::mem::take(&mut loaded.restored).into_iter().map(put_aside).collect();
+        loaded.report(restored);
         Ok((Self { layout, journal, stale: loaded.stale.clone(), lock }, loaded))
     }
 
@@ -107,9 +139,35 @@ impl Store {
     pub fn snapshot_now(&mut self, fleet: &Arc<Fleet>, mut touched: Touched) {
         touched.merge(std::mem::take(&mut self.stale));
         let job = Job { fleet: Arc::clone(fleet), touched, journal_end: self.journal.end() };
-        if !snapshots::write(&self.layout, &job) {
-            self.stale = job.touched;
+        self.stale = snapshots::write(&self.layout, &job).left;
+        self.journal.rotate_if_full(fleet);
+    }
+}
+
+/// Keeps what a crash left behind the last whole record, which is about to be cut off.
+fn keep_torn_end(layout: &Layout, loaded: &Loaded) -> Result<(), StoreError> {
+    let path = layout.journal();
+    if !loaded.torn {
+        return Ok(());
+    }
+    let mut end = Vec::new();
+    let read = std::fs::File::open(&path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(loaded.journal_end))?;
+        file.take(segments::MAX_LINE).read_to_end(&mut end)
+    });
+    read.and_then(|_| quarantine::keep_part(&path, &end))
+        .map(drop)
+        .map_err(StoreError::io("keep the torn end of", &path))
+}
+
+/// Puts a damaged file aside whose content the journal has, and says so.
+fn put_aside(damage: scan::Damage) -> Problem {
+    match quarantine::put_aside(&damage.path) {
+        Ok(aside) => {
+            let name = aside.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            damage.problem.hint(format!("restored from the journal; what was there is kept as {name}"))
         }
+        Err(error) => damage.problem.hint(format!("the journal has it; the file cannot be put aside: {error}")),
     }
 }
 

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::json_keys::{misspelt, unknown_key};
-use super::ticket_file::json_problem;
+use super::scan::Defect;
+use super::ticket_file::{digest, json_defect, place};
 use crate::domain::fleet::circles;
 use crate::domain::ids::{AgentName, PlanId, TicketId, WorkflowName};
 use crate::domain::plan::{Plan, PlanEntry};
@@ -46,7 +47,7 @@ pub(super) struct PlanFile {
     /// The journal sequence this snapshot includes; `None` in a file no engine has written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) seq: Option<u64>,
-    /// Hash of what a person may change as the engine last wrote it; another hash means that it was edited since.
+    /// Hash of what a person may change and of `seq` as the engine wrote it; another hash means that it was edited since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     written: Option<String>,
     #[serde(flatten)]
@@ -65,16 +66,16 @@ enum PlanStatus {
 
 impl PlanFile {
     /// Reads a file's text. `dir` is the name of its directory; the id must be the same.
-    pub(super) fn parse(name: &str, text: &str, dir: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(name: &str, text: &str, dir: &str) -> Result<Self, Defect> {
         let strange = |extra: &Map<String, Value>| unknown_key(name, text, extra, (&KEYS, &FOREIGN), |_| None);
         let file: PlanFile = serde_json::from_str(text)
-            .map_err(|error| misspelt(text, strange).unwrap_or_else(|| json_problem(name, &error)))?;
+            .map_err(|error| misspelt(text, strange).map_or_else(|| json_defect(name, &error), Defect::Written))?;
         if let Some(problem) = strange(&file.extra) {
-            return Err(problem);
+            return Err(problem.into());
         }
         if file.id.as_str() != dir {
             let message = format!("id is `{}` but its directory is called `{dir}`", file.id);
-            return Err(Problem::in_file(name, message).hint("make them the same"));
+            return Err(Problem::in_file(name, message).hint("make them the same").into());
         }
         Ok(file)
     }
@@ -97,8 +98,8 @@ impl PlanFile {
     }
 
     fn digest(&self) -> String {
-        let text = serde_json::to_vec(&(self.plan(), &self.tickets)).unwrap_or_default();
-        blake3::hash(&text).to_hex().chars().take(16).collect()
+        let text = serde_json::to_vec(&(self.plan(), &self.tickets, self.seq)).unwrap_or_default();
+        digest(&text)
     }
 
     /// Returns the plan without its entries.
@@ -130,7 +131,7 @@ impl PlanFile {
                 let first = circle.first().cloned();
                 let path: Vec<String> = circle.into_iter().chain(first).map(|id| id.to_string()).collect();
                 let message = format!("blockedBy goes in a circle: {}", path.join(" → "));
-                place(Problem::in_file(name, message), text, path.first())
+                place(Problem::in_file(name, message), text, path.first().map_or("", String::as_str))
                     .hint("none of these tickets can ever start; remove one blockedBy")
             })
             .collect();
@@ -138,7 +139,7 @@ impl PlanFile {
             for blocker in &entry.blocked_by {
                 if !self.tickets.iter().any(|other| other.ticket_id == *blocker) {
                     let message = format!("`{}` is blocked by `{blocker}`, which is not in this plan", entry.ticket_id);
-                    let problem = place(Problem::in_file(name, message), text, Some(&blocker.to_string()));
+                    let problem = place(Problem::in_file(name, message), text, blocker.as_str());
                     let names = self.tickets.iter().map(|other| other.ticket_id.as_str());
                     let near = crate::domain::problem::nearest(blocker.as_str(), names);
                     problems.push(match near {
@@ -171,13 +172,4 @@ impl PlanFile {
         file.written = Some(file.digest());
         file
     }
-}
-
-/// Points a problem at the first place where `id` stands in the text as a JSON string.
-fn place(problem: Problem, text: &str, id: Option<&String>) -> Problem {
-    let Some(offset) = id.and_then(|id| text.find(&format!("\"{id}\""))) else { return problem };
-    let before = text.get(..offset).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    problem.at(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }

@@ -1,5 +1,8 @@
 //! Stories of state directories: written, cut off, damaged, edited.
 
+mod damage;
+mod rotation;
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

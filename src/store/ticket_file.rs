@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::json_keys::{misspelt, unknown_key};
+use super::scan::Defect;
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
 use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
@@ -73,26 +74,64 @@ pub(super) struct State {
     pub(super) seq: u64,
     /// Hash of the person's part as the engine last knew it; another hash means that it was edited since.
     pub(super) brief: String,
-    /// How far the ticket got.
-    pub(super) progress: Progress,
+    /// How far the ticket got: a [`Progress`], taken as it stands in the file, so that its hash does not depend on what
+    /// another version would make of it.
+    progress: Value,
+    /// Hash of the rest of this part; another hash means that it is damaged.
+    #[serde(default)]
+    check: String,
+    #[serde(skip)]
+    known: Option<Progress>,
+}
+
+impl State {
+    /// Returns what an engine that knows the journal up to `seq` says of a ticket.
+    pub(super) fn new(seq: u64, brief: &Brief, progress: &Progress) -> serde_json::Result<Self> {
+        let mut state = State {
+            seq,
+            brief: brief_digest(brief),
+            progress: serde_json::to_value(progress)?,
+            check: String::new(),
+            known: None,
+        };
+        state.check = state.digest();
+        Ok(state)
+    }
+
+    /// Returns how far the ticket got; `None` where this part is not as an engine wrote it.
+    pub(super) fn progress(&self) -> Option<&Progress> {
+        self.known.as_ref()
+    }
+
+    fn understand(&mut self) {
+        let whole = self.check == self.digest();
+        self.known = Progress::deserialize(&self.progress).ok().filter(|_| whole);
+    }
+
+    fn digest(&self) -> String {
+        digest(format!("{} {} {}", self.seq, self.brief, self.progress).as_bytes())
+    }
 }
 
 impl TicketFile {
     /// Reads a file's text. `plan` and `id` are what its path says; the text must agree.
-    pub(super) fn parse(name: &str, text: &str, plan: &PlanId, id: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(name: &str, text: &str, plan: &PlanId, id: &str) -> Result<Self, Defect> {
         let strange = |extra: &Map<String, Value>| unknown_key(name, text, extra, (&KEYS, &FOREIGN), of_the_plan);
-        let file: TicketFile = serde_json::from_str(text)
-            .map_err(|error| misspelt(text, strange).unwrap_or_else(|| json_problem(name, &error)))?;
+        let mut file: TicketFile = serde_json::from_str(text)
+            .map_err(|error| misspelt(text, strange).map_or_else(|| json_defect(name, &error), Defect::Written))?;
+        if let Some(state) = &mut file.state {
+            state.understand();
+        }
         if let Some(problem) = strange(&file.extra) {
-            return Err(problem);
+            return Err(problem.into());
         }
         if file.ticket_id.as_str() != id {
             let message = format!("ticketId is `{}` but the file is called `{id}.json`", file.ticket_id);
-            return Err(Problem::in_file(name, message).hint("make them the same"));
+            return Err(Problem::in_file(name, message).hint("make them the same").into());
         }
         if let Some(other) = file.plan_id.as_ref().filter(|other| *other != plan) {
             let message = format!("planId is `{other}` but the file belongs to plan `{plan}`");
-            return Err(Problem::in_file(name, message).hint("make them the same or leave planId out"));
+            return Err(Problem::in_file(name, message).hint("make them the same or leave planId out").into());
         }
         Ok(file)
     }
@@ -136,7 +175,27 @@ impl TicketFile {
 /// Returns the hash by which an edited brief is told from a known one.
 pub(super) fn brief_digest(brief: &Brief) -> String {
     let text = serde_json::to_vec(brief).unwrap_or_default();
-    blake3::hash(&text).to_hex().chars().take(16).collect()
+    digest(&text)
+}
+
+/// Returns a short hash.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().chars().take(16).collect()
+}
+
+/// Points a problem at the first place where `word` stands in the text as a JSON string.
+pub(super) fn place(problem: Problem, text: &str, word: &str) -> Problem {
+    let Some(offset) = text.find(&format!("\"{word}\"")) else { return problem };
+    let before = text.get(..offset).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    problem.at(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// Points a JSON error at its place, and tells a file that was cut short from one with a mistake in it.
+pub(super) fn json_defect(name: &str, error: &serde_json::Error) -> Defect {
+    let problem = json_problem(name, error);
+    if error.is_eof() { Defect::Damaged(problem) } else { Defect::Written(problem) }
 }
 
 /// Points a JSON error at its place.
