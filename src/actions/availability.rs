@@ -45,7 +45,9 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
             let any = fleet.tickets.values().any(|ticket| placement(fleet, ticket).zone.needs_person());
             unless(!any, "nothing needs you")
         }
-        Action::Problems => unless(fleet.live.problems.is_empty(), "no file has a defect"),
+        Action::Problems => {
+            unless(fleet.live.problems.is_empty() && fleet.live.stalled.is_none(), "no file has a defect")
+        }
         Action::Leave
         | Action::Zoom
         | Action::ScrollUp

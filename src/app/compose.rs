@@ -24,7 +24,7 @@ use crate::domain::fleet::{Fleet, Policy};
 use crate::domain::ids::TicketKey;
 use crate::engine::{Arrival, Engine, Slots};
 use crate::ipc::Server;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// How long a part that was ended by a defect waits before it is begun again.
 const BEGIN_AGAIN: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const BEGIN_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Running {
     /// The way to it.
     pub(super) link: Link,
-    engine: JoinHandle<Result<(), StoreError>>,
+    engine: JoinHandle<()>,
     around: JoinSet<()>,
     cancel: CancellationToken,
 }
@@ -116,15 +116,13 @@ pub(super) fn runtime(house: &House) -> HolderRuntime {
 }
 
 impl Running {
-    /// Ends the engine: what it knows is on disk when this returns, and sessions go on. Says why it ended by itself,
-    /// if it did.
+    /// Ends the engine: what it knows is on disk when this returns, and sessions go on.
     pub(super) async fn end(mut self) -> Result<(), Failure> {
         self.cancel.cancel();
         let ended = self.engine.await;
         self.around.shutdown().await;
         match ended {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Failure::from(error).hint("nothing is lost: start it again when this is settled")),
+            Ok(()) => Ok(()),
             Err(error) => Err(Failure::error(format!("the engine stopped because of a defect: {error}"))
                 .hint("nothing is lost: start it again, and report this with its log")),
         }

@@ -54,6 +54,16 @@ impl Progress {
         self.untidy.clear();
     }
 
+    /// Takes in whether anything can be recorded and returns the line to print where that changed.
+    pub(crate) fn on_stalled(&mut self, stalled: Option<&str>) -> Option<String> {
+        let known = std::mem::replace(&mut self.fleet.live.stalled, stalled.map(str::to_owned));
+        match stalled {
+            _ if known.as_deref() == stalled => None,
+            Some(why) => Some(format!("nothing new starts, and sessions go on: {}", plain(why))),
+            None => Some("the disk takes events again: work goes on".to_owned()),
+        }
+    }
+
     /// Takes in what happened and returns the line to print; `None` where it is of no interest.
     pub(crate) fn on_event(&mut self, recorded: &Recorded) -> Option<String> {
         if recorded.seq <= self.fleet.seq {

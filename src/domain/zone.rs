@@ -135,6 +135,9 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
             if !policy.dispatch {
                 return place(format!("goes on {ENGINE}"), None);
             }
+            if fleet.live.stalled.is_some() {
+                return place("waits for the disk".to_owned(), None);
+            }
             place("waits for a free place".to_owned(), None)
         }
     }

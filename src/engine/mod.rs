@@ -1,8 +1,9 @@
 //! The engine: one task that owns the truth, feeds the pure fleet and has its effects carried out.
 //!
 //! A turn is: take what arrived, step the fleet for each, put the events on disk with one fsync, publish, answer who
-//! asked, and only then start the effects. Nothing here decides anything; that is `domain::fleet`. There is no tick: the
-//! engine sleeps until something arrives or the fleet's next deadline.
+//! asked, and only then start the effects. What the disk does not take did not happen: nothing starts until it does.
+//! Nothing here decides anything; that is `domain::fleet`. There is no tick: the engine sleeps until something arrives or
+//! the fleet's next deadline.
 
 mod act;
 mod executor;
@@ -36,6 +37,9 @@ const BATCH: usize = 256;
 
 /// Longest sleep, so that a clock that was set while the engine slept cannot make it miss a deadline by more.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// How long nothing can be recorded until it is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Returns the moment it is now.
 pub fn now() -> Timestamp {
@@ -84,29 +88,30 @@ impl Engine {
     }
 
     /// Runs until cancelled. Sessions go on; snapshots are on disk when it returns.
-    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), StoreError> {
-        let worked = self.work(cancel).await;
+    pub async fn run(mut self, cancel: CancellationToken) {
+        self.work(cancel).await;
         self.executor.shutdown().await;
-        worked
     }
 
-    async fn work(&mut self, cancel: CancellationToken) -> Result<(), StoreError> {
+    async fn work(&mut self, cancel: CancellationToken) {
         let wanted = std::mem::take(&mut self.wanted);
-        self.turn(vec![Pending::new(Input::Recover { wanted })]).await?;
+        self.turn(vec![Pending::new(Input::Recover { wanted })]).await;
         loop {
             let sleep = self.sleep();
+            // While nothing can be recorded, what comes back from the world waits where it is.
+            let stalled = self.turns.is_stalled();
             let mut pending = Vec::new();
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Ok(()),
+                () = cancel.cancelled() => return,
                 Some(request) = self.commands.recv() => pending.push(request.into()),
-                Some(arrival) = self.reports.recv() => pending.push(arrival.into()),
+                Some(arrival) = self.reports.recv(), if !stalled => pending.push(arrival.into()),
                 () = tokio::time::sleep(sleep) => {}
             }
             while pending.len() < BATCH {
                 if let Ok(request) = self.commands.try_recv() {
                     pending.push(request.into());
-                } else if let Ok(arrival) = self.reports.try_recv() {
+                } else if !stalled && let Ok(arrival) = self.reports.try_recv() {
                     pending.push(arrival.into());
                 } else {
                     break;
@@ -115,21 +120,23 @@ impl Engine {
             if self.turns.fleet().next_due().is_some_and(|due| due <= now()) {
                 pending.push(Pending::new(Input::Due));
             }
-            self.turn(pending).await?;
+            self.turn(pending).await;
         }
     }
 
-    async fn turn(&mut self, pending: Vec<Pending>) -> Result<(), StoreError> {
-        if pending.is_empty() {
-            return Ok(());
+    async fn turn(&mut self, pending: Vec<Pending>) {
+        if pending.is_empty() && !self.turns.is_stalled() {
+            return;
         }
-        for effect in self.turns.take(pending).await? {
+        for effect in self.turns.take(pending).await {
             self.executor.start(effect);
         }
-        Ok(())
     }
 
     fn sleep(&self) -> Duration {
+        if self.turns.is_stalled() {
+            return TRY_AGAIN;
+        }
         match self.turns.fleet().next_due() {
             Some(due) => Duration::from_millis(due.millis_since(now())).min(LONGEST_SLEEP),
             None => LONGEST_SLEEP,

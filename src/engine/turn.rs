@@ -1,20 +1,26 @@
 //! One turn: step, journal, publish, answer; the effects are handed out last.
+//!
+//! What cannot be recorded did not happen: the fleet goes back to what is on disk, nothing starts, commands are refused,
+//! and reports wait for the disk.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Pending, now, share};
 use crate::bus::{Batch, Publisher};
-use crate::domain::command::Rejection;
+use crate::domain::command::{Command, Rejection};
 use crate::domain::effect::Effect;
 use crate::domain::event::Recorded;
-use crate::domain::fleet::{Fleet, Outbox, Step};
+use crate::domain::fleet::{Fleet, Input, Outbox, Step};
 use crate::store::{Job, Journal, Lock, Snapshots, Store, StoreError, Touched};
 
 /// The truth and what every turn writes to.
 pub(super) struct Turns {
     fleet: Fleet,
-    /// Taken out while the disk works on it in another thread.
-    journal: Option<Journal>,
+    /// What is on disk, and what everyone was told.
+    published: Arc<Fleet>,
+    /// Reports, and the recovery, that wait for the disk.
+    held: Vec<Pending>,
+    journal: Arc<Mutex<Journal>>,
     /// What is out of date on disk since before this engine; goes with the first snapshots.
     stale: Touched,
     snapshots: Snapshots,
@@ -22,66 +28,132 @@ pub(super) struct Turns {
     _lock: Lock,
 }
 
-type Reply = (tokio::sync::oneshot::Sender<Result<(), Rejection>>, Result<(), Rejection>);
+/// What stepping the fleet gave.
+#[derive(Default)]
+struct Stepped {
+    steps: Vec<Step>,
+    effects: Vec<Effect>,
+    /// One for each input.
+    answers: Vec<Result<(), Rejection>>,
+    live_changed: bool,
+}
 
 impl Turns {
     pub(super) fn new(store: Store, snapshots: Snapshots, fleet: Fleet, publisher: Publisher) -> Self {
         let (journal, stale, lock) = store.into_parts();
-        Self { fleet, journal: Some(journal), stale, snapshots, publisher, _lock: lock }
+        let published = share(&fleet);
+        let journal = Arc::new(Mutex::new(journal));
+        Self { fleet, published, held: Vec::new(), journal, stale, snapshots, publisher, _lock: lock }
     }
 
     pub(super) fn fleet(&self) -> &Fleet {
         &self.fleet
     }
 
-    /// Takes a turn and returns what has to be done now that its events are on disk.
-    pub(super) async fn take(&mut self, pending: Vec<Pending>) -> Result<Vec<Effect>, StoreError> {
+    /// Returns whether nothing can be recorded at the moment.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.fleet.live.stalled.is_some()
+    }
+
+    /// Takes a turn and returns what has to be done now that its events are on disk. Where they cannot be put there,
+    /// the turn is to be taken again before long, with nothing or with what came meanwhile.
+    pub(super) async fn take(&mut self, pending: Vec<Pending>) -> Vec<Effect> {
+        let mut all = std::mem::take(&mut self.held);
+        all.extend(pending);
+        let mut stepped = Stepped::default();
         let at = now();
-        let mut steps = Vec::new();
-        let mut effects = Vec::new();
-        let mut replies: Vec<Reply> = Vec::new();
-        let mut settled = Vec::new();
-        let mut live_changed = false;
-        for item in pending {
+        let mut inputs: Vec<Input> = all.iter().map(|item| item.input.clone()).collect();
+        if inputs.is_empty() {
+            inputs.push(Input::Due);
+        }
+        for input in inputs {
             let mut out = Outbox::default();
-            let (input, policy) = (item.input.clone(), self.fleet.policy.clone());
-            self.fleet.step(at, item.input, &mut out);
-            if let Some(reply) = item.reply {
-                replies.push((reply, out.rejection.map_or(Ok(()), Err)));
+            let policy = self.fleet.policy.clone();
+            self.fleet.step(at, input.clone(), &mut out);
+            stepped.add(Step { input, policy, events: std::mem::take(&mut out.events) }, out);
+        }
+        match self.persist(std::mem::take(&mut stepped.steps)).await {
+            Ok(steps) => {
+                let goes_on = self.fleet.live.stalled.take().is_some();
+                if goes_on {
+                    tracing::info!("events can be recorded again: work goes on");
+                }
+                self.publish(steps, stepped.live_changed || goes_on);
+                settle(all, stepped.answers);
+                stepped.effects
             }
-            settled.extend(item.settled);
-            live_changed |= out.live_changed;
-            effects.extend(out.effects);
-            steps.push(Step { input, policy, events: out.events });
+            Err(error) => self.stall(all, &error),
         }
-        let steps = self.persist(steps).await?;
-        self.publish(steps, live_changed);
-        for (reply, answer) in replies {
-            let _asker_gone = reply.send(answer);
-        }
-        for settled in settled {
-            settled();
-        }
-        Ok(effects)
     }
 
     /// Puts the events on disk in a thread that may block, and gives them back.
     async fn persist(&mut self, steps: Vec<Step>) -> Result<Vec<Step>, StoreError> {
-        if steps.iter().all(|step| step.events.is_empty()) {
+        let nothing_new = steps.iter().all(|step| step.events.is_empty());
+        if nothing_new && !self.is_stalled() {
             return Ok(steps);
         }
-        let Some(mut journal) = self.journal.take() else {
-            return Err(StoreError::Journal("the journal is not open after an earlier error".to_owned()));
-        };
+        let (journal, before, after) = (Arc::clone(&self.journal), Arc::clone(&self.published), share(&self.fleet));
         let written = tokio::task::spawn_blocking(move || {
-            let result = journal.append(&steps);
-            (journal, steps, result)
+            // A panic in the middle of writing leaves a journal that has to be mended, as an error does.
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
+            journal.mend(&before)?;
+            if nothing_new {
+                journal.probe()?;
+            }
+            journal.append(&steps)?;
+            journal.rotate_if_full(&after);
+            Ok(steps)
         });
-        let (journal, steps, result) =
-            written.await.map_err(|error| StoreError::Journal(format!("writing the journal failed: {error}")))?;
-        result?;
-        self.journal = Some(journal);
-        Ok(steps)
+        written.await.unwrap_or_else(|error| Err(StoreError::Journal(format!("writing the journal failed: {error}"))))
+    }
+
+    /// Goes back to what is on disk. Reports wait; a command is refused unless it needs nothing recorded.
+    fn stall(&mut self, pending: Vec<Pending>, error: &StoreError) -> Vec<Effect> {
+        let why = error.to_string();
+        let was = self.published.live.stalled.as_ref();
+        if was != Some(&why) {
+            tracing::error!("nothing new starts, and sessions go on: {why}");
+        }
+        let mut live_changed = was != Some(&why);
+        self.fleet = Fleet::clone(&self.published);
+        self.fleet.live.stalled = Some(why.clone());
+        let mut effects = Vec::new();
+        for item in pending {
+            match item {
+                Pending { input: Input::Command(command), reply, .. } => {
+                    let answer = match self.without_record(command) {
+                        Some(mut out) => {
+                            live_changed |= out.live_changed;
+                            effects.append(&mut out.effects);
+                            out.rejection.map_or(Ok(()), Err)
+                        }
+                        None => Err(Rejection::new(format!("this cannot be recorded: {why}"))
+                            .hint("sessions go on; try again once that is settled")),
+                    };
+                    if let Some(reply) = reply {
+                        let _asker_gone = reply.send(answer);
+                    }
+                }
+                Pending { input: Input::Due, .. } => {}
+                item @ Pending { input: Input::Report(_) | Input::Recover { .. }, .. } => self.held.push(item),
+            }
+        }
+        self.publish(Vec::new(), live_changed);
+        effects
+    }
+
+    /// Carries out a command if that gives no events; `None` where it would.
+    fn without_record(&mut self, command: Command) -> Option<Outbox> {
+        let mut fleet = self.fleet.clone();
+        fleet.policy.dispatch = false;
+        let mut out = Outbox::default();
+        fleet.step(now(), Input::Command(command), &mut out);
+        if !out.events.is_empty() {
+            return None;
+        }
+        fleet.policy = std::mem::take(&mut self.fleet.policy);
+        self.fleet = fleet;
+        Some(out)
     }
 
     fn publish(&mut self, steps: Vec<Step>, live_changed: bool) {
@@ -89,13 +161,36 @@ impl Turns {
         if events.is_empty() && !live_changed {
             return;
         }
-        let fleet = share(&self.fleet);
+        self.published = share(&self.fleet);
         let mut touched = std::mem::take(&mut self.stale);
         touched.add(&events);
         if !touched.is_empty() {
-            let journal_end = self.journal.as_ref().map(Journal::end).unwrap_or_default();
-            self.snapshots.submit(Job { fleet: Arc::clone(&fleet), touched, journal_end });
+            let journal_end = self.journal.lock().unwrap_or_else(PoisonError::into_inner).end();
+            self.snapshots.submit(Job { fleet: Arc::clone(&self.published), touched, journal_end });
         }
-        self.publisher.publish(fleet, Batch { events, live_changed });
+        self.publisher.publish(Arc::clone(&self.published), Batch { events, live_changed });
+    }
+}
+
+impl Stepped {
+    fn add(&mut self, step: Step, out: Outbox) {
+        self.steps.push(step);
+        self.effects.extend(out.effects);
+        self.answers.push(out.rejection.map_or(Ok(()), Err));
+        self.live_changed |= out.live_changed;
+    }
+}
+
+/// Tells everyone who waits that it is on disk, or refused.
+fn settle(pending: Vec<Pending>, answers: Vec<Result<(), Rejection>>) {
+    let (replies, settled): (Vec<_>, Vec<_>) =
+        pending.into_iter().zip(answers).map(|(item, answer)| ((item.reply, answer), item.settled)).unzip();
+    for (reply, answer) in replies {
+        if let Some(reply) = reply {
+            let _asker_gone = reply.send(answer);
+        }
+    }
+    for settled in settled.into_iter().flatten() {
+        settled();
     }
 }

@@ -74,7 +74,7 @@ fn tickets(layout: &Layout, plan: &PlanId) -> Vec<Snapshot> {
     keys.filter_map(|key| {
         let text = read_regular(&layout.ticket_file(&key)).ok()?;
         let state = TicketFile::parse("", &text, plan, key.ticket.as_str()).ok()?.state?;
-        Some(Snapshot { seq: state.seq, key, progress: state.progress()?.clone() })
+        Some(Snapshot { seq: state.seq, key, progress: state.claimed()? })
     })
     .collect()
 }

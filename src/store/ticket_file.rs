@@ -103,9 +103,14 @@ impl State {
         self.known.as_ref()
     }
 
+    /// Returns what it claims, as an engine wrote it or not.
+    pub(super) fn claimed(&self) -> Option<Progress> {
+        Progress::deserialize(&self.progress).ok()
+    }
+
     fn understand(&mut self) {
         let whole = self.check == self.digest();
-        self.known = Progress::deserialize(&self.progress).ok().filter(|_| whole);
+        self.known = self.claimed().filter(|_| whole);
     }
 
     fn digest(&self) -> String {

@@ -76,6 +76,14 @@ impl Model {
         if told.any(|text| self.notice.as_ref().is_some_and(|notice| notice.text == text)) {
             self.notice = None;
         }
+        match (&self.fleet.live.stalled, &fleet.live.stalled) {
+            (known, Some(why)) if known.as_ref() != Some(why) => {
+                let hint = "nothing new starts, sessions go on, and the rest does by itself once this is settled";
+                self.notice = Some(Notice { hint: Some(hint.to_owned()), ..Notice::error(why.clone()) });
+            }
+            (Some(_), None) => self.notice = Some(Notice::info("the disk takes events again: work goes on")),
+            _ => {}
+        }
         self.fleet = fleet;
         self.refresh();
         self.show_the_only_one();

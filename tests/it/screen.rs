@@ -105,6 +105,9 @@ fn a_killed_screen_loses_nothing_and_a_second_one_is_a_monitor() {
     // The one whose agent stays until somebody talks to it.
     select(&mut monitor, "LED-5");
     monitor.see("WORKING");
+    // It is at work before there is a session, while its worktree is made.
+    let works = || (!home.processes_naming("~LED-5~").is_empty()).then_some(());
+    until("LED-5 has a session", String::new, works);
     monitor.press("q");
     assert_eq!(monitor.ended(), 0);
     app.kill();

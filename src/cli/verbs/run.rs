@@ -103,6 +103,11 @@ fn take(
         progress.resync(&link.fleet());
         return Ok(());
     };
+    if batch.live_changed
+        && let Some(line) = progress.on_stalled(link.fleet().live.stalled.as_deref())
+    {
+        output::note(&line);
+    }
     for recorded in &batch.events {
         let line = progress.on_event(recorded);
         if scope.json {

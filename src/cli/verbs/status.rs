@@ -50,7 +50,9 @@ impl<'a> View<'a> {
                 .map(|ticket| ticket_json(self.fleet, ticket))
                 .collect(),
         });
-        StatusJson { engine: self.engine, plans: plans.collect(), problems: &self.fleet.live.problems }
+        let live = &self.fleet.live;
+        let stalled = live.stalled.as_deref();
+        StatusJson { engine: self.engine, stalled, plans: plans.collect(), problems: &live.problems }
     }
 
     /// Returns the table for people as it is at `now`.
@@ -83,6 +85,9 @@ impl<'a> View<'a> {
             for problem in problems {
                 text.push_str(&format!("  {}\n", plain(&problem.to_string())));
             }
+        }
+        if let Some(why) = &self.fleet.live.stalled {
+            text.push_str(&format!("{} nothing new starts: {}\n", style.zone(Zone::Failed, "stalled"), plain(why)));
         }
         let engine = match self.engine {
             Some(pid) => format!("an engine is at work (process {pid})"),
@@ -196,6 +201,8 @@ pub(crate) fn span(millis: u64) -> String {
 pub struct StatusJson<'a> {
     /// Process id of the engine that runs; null where none does.
     engine: Option<u32>,
+    /// Why nothing can be recorded, so that nothing starts; null while all is well.
+    stalled: Option<&'a str>,
     plans: Vec<PlanJson<'a>>,
     problems: &'a [Problem],
 }

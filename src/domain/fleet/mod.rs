@@ -65,6 +65,9 @@ pub struct Live {
     pub activity: BTreeMap<SessionId, Activity>,
     /// Defective files.
     pub problems: Vec<Problem>,
+    /// Why nothing can be recorded, so that nothing starts; `None` while all is well.
+    #[serde(default)]
+    pub stalled: Option<String>,
 }
 
 /// How the fleet schedules.

@@ -11,6 +11,8 @@ pub(crate) struct Home {
     root: tempfile::TempDir,
     /// How many times faster than life the practice agent works.
     speed: u32,
+    /// What else is in the environment of everything a story starts.
+    extra: Vec<(String, String)>,
 }
 
 impl Home {
@@ -21,11 +23,16 @@ impl Home {
 
     /// Makes one in which the practice agent works so many times faster than life.
     pub(crate) fn with_speed(speed: u32) -> Self {
-        let home = Self { root: tempfile::tempdir().unwrap(), speed };
+        let home = Self { root: tempfile::tempdir().unwrap(), speed, extra: Vec::new() };
         fs::create_dir_all(home.aotui_home().join("workflows")).unwrap();
         fs::create_dir_all(home.path("run")).unwrap();
         home.write("aotui/config.yaml", "defaultAgent: practice\n");
         home
+    }
+
+    /// Adds to the environment of everything the story starts from now on.
+    pub(crate) fn set_env(&mut self, name: &str, value: &str) {
+        self.extra.push((name.to_owned(), value.to_owned()));
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -77,7 +84,9 @@ impl Home {
             ("SHELL", "/bin/sh"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+        .into_iter()
+        .chain(self.extra.iter().cloned())
+        .collect()
     }
 
     pub(crate) fn git(&self, dir: &Path, args: &[&str]) -> String {

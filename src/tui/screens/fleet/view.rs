@@ -90,6 +90,7 @@ fn state(model: &Model) -> (&'static str, &'static str, Role) {
     let all_paused = shown.peek().is_some() && shown.all(|plan| plan.paused);
     match model.setup.who {
         _ if model.gone.is_some() => (symbols.failed, "no engine", Role::Bad),
+        _ if model.fleet.live.stalled.is_some() => (symbols.failed, "stalled: nothing starts", Role::Bad),
         _ if all_paused => (symbols.paused, "paused", Role::Warn),
         Who::Owner => (symbols.running, "running", Role::Good),
         Who::Client => (symbols.running, "running elsewhere", Role::Good),
