@@ -5,8 +5,10 @@
 //! again under a name nobody uses; only what is found to be on the ref in every part is deleted.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gix::ObjectId;
+use tokio::time::{Instant, sleep};
 
 use super::capture::Captured;
 use super::git::{GitCall, GitError, Place};
@@ -17,6 +19,10 @@ use crate::domain::ids::TicketKey;
 use crate::slots::workspace::{Removal, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
 
+/// How long a process may take to leave a worktree that shall go.
+const LEAVING: Duration = Duration::from_secs(2);
+/// How often it looks whether it has left.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// The tree without any file, in which git keeps it without being asked.
 const NO_FILES: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
@@ -36,6 +42,7 @@ impl GitWorkspace {
         }
         settle(&request, &common_dir).await?;
         let Some(there) = find(&request).await? else { return absent(request).await };
+        until_left(&there.path).await?;
         if let Some(why) = reason_to_keep(&there, &there.path).await? {
             return Ok(Removal::Kept { why });
         }
@@ -195,6 +202,19 @@ impl Going<'_> {
     }
 }
 
+/// Waits a moment for processes that are about to leave a worktree: a commit starts one that tidies up behind it.
+async fn until_left(path: &Path) -> Result<(), SlotError> {
+    let patience = Instant::now() + LEAVING;
+    loop {
+        let asked = path.to_owned();
+        let user = look(move || Ok(who::inside(&asked))).await?;
+        if user.is_none() || Instant::now() > patience {
+            return Ok(());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
 async fn delete(place: PathBuf, kept_ref: String) -> Result<Removal, SlotError> {
     point("worktree.delete")?;
     let shown = place.display().to_string();
@@ -307,5 +327,29 @@ fn foreign_lock(checkout: &Checkout) -> Option<String> {
         BEING_MADE => Some("git is still making it".to_owned()),
         "" => Some("someone locked it".to_owned()),
         reason => Some(format!("someone locked it: {}", clean(reason))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_leaves_in_a_moment_is_waited_for_and_one_that_stays_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = std::fs::File::create(dir.path().join("file")).unwrap();
+        let begun = Instant::now();
+        let leaving = async {
+            sleep(LEAVING / 4).await;
+            drop(open);
+        };
+        let (left, ()) = tokio::join!(until_left(dir.path()), leaving);
+        left.unwrap();
+        assert!((LEAVING / 4..LEAVING).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+
+        let _stays = std::fs::File::open(dir.path().join("file")).unwrap();
+        let begun = Instant::now();
+        until_left(dir.path()).await.unwrap();
+        assert!(begun.elapsed() >= LEAVING);
     }
 }
