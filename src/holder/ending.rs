@@ -61,12 +61,13 @@ impl Ending {
         Self { tree, happenings, exit: None, all_gone: false, stopped: None }
     }
 
-    /// Waits until the session is over, ending it when that is asked for; does something about every second meanwhile.
-    pub(super) fn wait(mut self, mut now_and_then: impl FnMut()) -> Exit {
+    /// Waits until the session is over, ending it when that is asked for. Meanwhile `settle` is tried every second until
+    /// it says that there is nothing left to do.
+    pub(super) fn wait(mut self, mut settle: impl FnMut() -> bool) -> Exit {
         let mut left_behind = Vec::new();
         while self.exit.is_none() && !self.all_gone {
-            self.await_one(Duration::from_secs(1));
-            now_and_then();
+            let limit = if settle() { Duration::MAX } else { Duration::from_secs(1) };
+            self.await_one(limit);
             if let Some((_, grace)) = self.stopped
                 && self.exit.is_none()
             {

@@ -155,16 +155,17 @@ impl Held<'_> {
         Tree::of(&self.record)
     }
 
-    /// Records which process the program is; a full disk may refuse that for now.
-    fn settle(&mut self) {
+    /// Records which process the program is, and returns whether that is done: a full disk may refuse it for now.
+    fn settle(&mut self) -> bool {
         if self.is_recorded || self.dir.write_holder(&self.record).is_err() {
-            return;
+            return self.is_recorded;
         }
         self.is_recorded = true;
         // Whoever froze the session just before this did not see the program.
         if self.dir.is_frozen() {
             self.tree().freeze();
         }
+        true
     }
 
     /// Records and serves the session until it is over, everything it printed is recorded and its end is on the disk.
