@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::catalogue::Action;
 use crate::domain::fleet::Fleet;
+use crate::domain::mode::Mode;
 use crate::domain::session::Ask;
 use crate::domain::ticket::{Status, Ticket};
 use crate::domain::zone::{Zone, placement};
@@ -41,6 +42,13 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
             let ticket = ticket.ok_or(Why("no ticket is selected"))?;
             on_ticket(action, fleet, ticket)
         }
+        Action::StopAll => unless(matches!(fleet.mode, Mode::Stopped { .. }), "everything is stopped already"),
+        Action::StopAllNow => {
+            let stopped = matches!(fleet.mode, Mode::Stopped { .. }) && fleet.at_work() == 0;
+            unless(stopped, "everything is stopped already")
+        }
+        Action::FreezeAll => unless(fleet.mode.is_frozen(), "everything is frozen already"),
+        Action::ResumeAll => unless(fleet.mode.is_working(), "nothing is stopped or frozen"),
         Action::NextNeedingYou => {
             let any = fleet.tickets.values().any(|ticket| placement(fleet, ticket).zone.needs_person());
             unless(!any, "nothing needs you")

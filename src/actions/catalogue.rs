@@ -87,14 +87,25 @@ catalogue! {
     /// Holds the ticket: what runs goes on, nothing new starts.
     Pause = "pause" ("pause"), Steer, in [Fleet], keys [], cli [Ticket];
     /// Lets a held ticket go on.
-    Resume = "resume" ("resume"), Steer, in [Fleet], keys [], cli [Ticket];
+    Resume = "resume" ("resume"), Steer, in [Fleet], keys [];
     /// Ends the running session and holds the ticket.
     Stop = "stop" ("stop"), Steer, in [Fleet, Ticket], keys ["K"],
-        danger "Its session ends now; what it has not committed stays in the workspace.", cli [Ticket];
+        danger "Its session ends now; what it has not committed stays in the workspace.";
     /// Holds the ticket's whole plan: what runs goes on, nothing new starts.
     PausePlan = "pause-plan" ("pause plan"), Steer, in [Fleet], keys ["P"];
     /// Lets the ticket's held plan go on.
     ResumePlan = "resume-plan" ("resume plan"), Steer, in [Fleet], keys ["R"];
+    /// Starts nothing new in any plan; what runs finishes its phase.
+    StopAll = "stop-all" ("stop all"), Steer, in [Fleet], keys ["S"],
+        danger "What runs finishes its phase; then everything stands still until you resume it.";
+    /// Ends every session now and starts nothing new; the phases run again once everything is resumed.
+    StopAllNow = "stop-all-now" ("stop all now"), Steer, in [Fleet], keys [],
+        danger "All sessions end now; their phases run again from the start once you resume everything.";
+    /// Pauses every session where it stands and starts nothing new; timeouts stand still too.
+    FreezeAll = "freeze-all" ("freeze all"), Steer, in [Fleet], keys ["F"],
+        danger "All sessions are paused where they stand until you resume everything.";
+    /// Lets everything go on that was stopped or frozen.
+    ResumeAll = "resume-all" ("resume all"), Steer, in [Fleet], keys ["ctrl-r"];
     /// Selects the next ticket that needs you.
     NextNeedingYou = "next-needing-you" ("next"), Move, in [Fleet], keys ["n", "tab"];
     /// Selects the ticket above, or scrolls up.
@@ -249,7 +260,7 @@ mod tests {
     #[test]
     fn verbs_say_what_they_take_required_before_optional() {
         let names: Vec<&str> = Action::verbs().map(Action::name).collect();
-        assert_eq!(names, ["approve", "reject", "reply", "attach", "retry", "skip", "pause", "resume", "stop"]);
+        assert_eq!(names, ["approve", "reject", "reply", "attach", "retry", "skip", "pause"]);
         for verb in Action::verbs() {
             let args = verb.spec().args;
             assert_eq!(args.first(), Some(&Arg::Ticket), "{verb}");

@@ -22,7 +22,7 @@ use crate::domain::command::Command;
 use crate::domain::effect::Report;
 use crate::domain::fleet::{Fleet, Policy};
 use crate::domain::ids::TicketKey;
-use crate::engine::{Arrival, Engine, Slots};
+use crate::engine::{Arrival, Engine, Slots, SystemClock};
 use crate::ipc::Server;
 use crate::store::Store;
 
@@ -105,6 +105,7 @@ fn slots(house: &House, launcher: Arc<LibraryLauncher>) -> Slots {
         launcher,
         runtime: Arc::new(runtime(house)),
         workspace: Arc::new(GitWorkspace::new()),
+        clock: Arc::new(SystemClock::new()),
         stop_grace: Duration::from_secs(house.settings.stop_grace),
     }
 }

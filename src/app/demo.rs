@@ -70,7 +70,7 @@ fn show(house: &House, sandbox: &DemoPlan) -> Result<Exit, Failure> {
 }
 
 async fn play_to_the_end(house: &House, sandbox: &DemoPlan) -> Result<Exit, Failure> {
-    let stop = work::stop_signal()?;
+    let stop = work::leave_signals()?;
     let running = compose::start(house, None).await?;
     fill(&running.link, sandbox).await?;
     let played = play::play(&running.link, sandbox, stop).await;

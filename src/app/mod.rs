@@ -20,6 +20,7 @@ mod screen;
 mod steering;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod work;
 
 use std::ffi::OsString;
@@ -97,6 +98,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let mut steering = steering::open(&House::open(config)?)?;
             say(&steer::ticket(&mut *steering, args)?)?
         }
+        Verb::Whole(verb) => say(&whole::everything(&House::open(config)?, verb)?)?,
         Verb::HoldPlan { plan, pause } => {
             let mut steering = steering::open(&House::open(config)?)?;
             say(&steer::plan(&mut *steering, &plan, pause)?)?

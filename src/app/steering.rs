@@ -93,6 +93,10 @@ impl Steering for Remote {
         &self.fleet
     }
 
+    fn has_engine(&self) -> bool {
+        true
+    }
+
     fn command(&mut self, commands: Vec<Command>) -> Result<(), Failure> {
         for command in commands {
             self.caller.command(command).map_err(|error| connection(&error))??;
@@ -123,6 +127,10 @@ impl Local {
 impl Steering for Local {
     fn fleet(&self) -> &Fleet {
         &self.fleet
+    }
+
+    fn has_engine(&self) -> bool {
+        false
     }
 
     fn command(&mut self, commands: Vec<Command>) -> Result<(), Failure> {

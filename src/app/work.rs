@@ -1,11 +1,13 @@
-//! `aotui run`: an engine without a screen.
+//! `aotui run`: an engine without a screen, and the signals that end one.
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::{block_on, compose, logging};
 use crate::cli::verbs::run::{Scope, watch};
 use crate::cli::{Exit, Failure, RunArgs, output};
+use crate::domain::command::Command;
 use crate::domain::problem::Problem;
 use crate::store;
 
@@ -19,9 +21,15 @@ pub(super) fn run(house: &House, args: &RunArgs) -> Result<Exit, Failure> {
     let scope = Scope::of(args, &loaded.fleet, &loaded.problems, &plans_dir)?;
     print_problems(loaded.problems.iter().chain(&house.warnings));
     block_on(async {
-        let stop = stop_signal()?;
+        let leave = leave_signals()?;
         let running = compose::start(house, scope.only.clone()).await?;
-        let watched = watch(&running.link, &scope, stop).await;
+        if args.resume {
+            running.link.command(Command::ResumeAll).await?;
+        }
+        if let Some(why) = running.link.fleet().mode.why() {
+            output::note(&format!("{why}; `aotui resume` lets it go on"));
+        }
+        let watched = watch(&running.link, &scope, leave).await;
         running.end().await?;
         watched
     })
@@ -33,17 +41,32 @@ fn print_problems<'a>(problems: impl Iterator<Item = &'a Problem>) {
     }
 }
 
-/// Waits for the first SIGINT, SIGTERM or SIGHUP.
-pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+/// Listens for signals that end the program and returns what waits for the first of them, SIGINT or SIGTERM, which
+/// means to leave in order. A second one leaves at once: everything that matters is on disk. SIGHUP means that the
+/// terminal is gone, and work goes on without it.
+pub(super) fn leave_signals() -> Result<impl Future<Output = ()>, Failure> {
     let listen = |kind| signal(kind).map_err(|error| Failure::error(format!("cannot listen for signals: {error}")));
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hangup = listen(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+    let first = CancellationToken::new();
+    let leave = first.clone().cancelled_owned();
+    // A task of its own: who is stuck, writing to a terminal that was stopped, cannot be asked to leave otherwise.
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {
+                    tracing::warn!("the terminal is gone; work goes on without it");
+                    continue;
+                }
+            }
+            if first.is_cancelled() {
+                std::process::exit(Exit::Error.code().into());
+            }
+            first.cancel();
         }
-    })
+    });
+    Ok(leave)
 }

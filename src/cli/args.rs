@@ -33,6 +33,7 @@ pub fn command() -> Command {
         )
         .subcommands([init(), add(), run(), status(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
+        .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
         .subcommands([logs(), workflow(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
         .subcommand(builtin())
@@ -117,9 +118,7 @@ fn steer_examples(action: Action) -> &'static [&'static str] {
         Action::Attach => &["aotui attach PAY-114"],
         Action::Retry => &["aotui retry PAY-114"],
         Action::Skip => &["aotui skip PAY-114 land"],
-        Action::Pause => &["aotui pause PAY-114"],
-        Action::Resume => &["aotui resume PAY-114"],
-        _ => &["aotui stop PAY-114"],
+        _ => &["aotui pause PAY-114"],
     }
 }
 
@@ -129,6 +128,41 @@ fn plan_verb(action: Action) -> Command {
         _ => ("Lets a held plan go on.", &["aotui resume-plan billing"]),
     };
     verb(action.name(), about, example).arg(Arg::new("plan").value_name("PLAN").required(true).help("The plan"))
+}
+
+fn ticket_or_all() -> Arg {
+    Arg::new("ticket").value_name("TICKET").help("The ticket, as TICKET or PLAN/TICKET; everything unless given")
+}
+
+fn stop() -> Command {
+    verb(
+        "stop",
+        "Stops everything once what runs has finished its phase; or ends the session of one ticket and holds it",
+        &[
+            "aotui stop                         nothing new starts, what runs finishes its phase, the engine ends",
+            "aotui stop --now                   ends all sessions; their phases run again after `aotui resume`",
+            "aotui stop PAY-114                 ends the session of one ticket and holds it",
+        ],
+    )
+    .arg(ticket_or_all())
+    .arg(flag("now", "Ends all sessions at once and waits until they are gone").conflicts_with("ticket"))
+}
+
+fn freeze() -> Command {
+    verb(
+        "freeze",
+        "Pauses every session where it stands and starts nothing new, until `aotui resume`",
+        &["aotui freeze"],
+    )
+}
+
+fn resume() -> Command {
+    verb(
+        "resume",
+        "Lets everything go on that was stopped or frozen; or one ticket that was held",
+        &["aotui resume", "aotui resume PAY-114"],
+    )
+    .arg(ticket_or_all())
 }
 
 fn init() -> Command {
@@ -174,6 +208,7 @@ fn run() -> Command {
     )
     .arg(option("plan", "PLAN", "Works on this plan alone, and ends when it is done"))
     .arg(many("ticket", "TICKET", "Works on this ticket alone, and ends when it is done; may be repeated"))
+    .arg(flag("resume", "Lets everything go on first that was stopped or frozen"))
     .arg(flag("until-done", "Ends when all is done or nothing goes on without a person"))
     .arg(flag("json", "Prints one JSON object a line: what happened, and a summary at the end"))
 }

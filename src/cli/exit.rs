@@ -24,12 +24,14 @@ pub enum Exit {
     NeedsPerson,
     /// The engine refused, or another engine holds the lock.
     Refused,
+    /// It was stopped before it was done.
+    Stopped,
 }
 
 impl Exit {
     /// Every exit code in ascending order.
-    pub const ALL: [Exit; 6] =
-        [Exit::Done, Exit::Error, Exit::Usage, Exit::TicketFailed, Exit::NeedsPerson, Exit::Refused];
+    pub const ALL: [Exit; 7] =
+        [Exit::Done, Exit::Error, Exit::Usage, Exit::TicketFailed, Exit::NeedsPerson, Exit::Refused, Exit::Stopped];
 
     /// Returns the number the process ends with.
     pub fn code(self) -> u8 {
@@ -40,6 +42,7 @@ impl Exit {
             Exit::TicketFailed => 3,
             Exit::NeedsPerson => 4,
             Exit::Refused => 5,
+            Exit::Stopped => 6,
         }
     }
 
@@ -52,6 +55,7 @@ impl Exit {
             Exit::TicketFailed => "`run`: at least one ticket failed",
             Exit::NeedsPerson => "`run`: something waits for a person",
             Exit::Refused => "refused: the state does not allow it, or another engine holds the lock",
+            Exit::Stopped => "`run`: it was stopped before all was done; `aotui resume` lets everything go on",
         }
     }
 }
@@ -157,7 +161,7 @@ mod tests {
     fn every_code_is_documented_and_unique() {
         let mut codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
         codes.dedup();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6]);
         assert!(Exit::ALL.iter().all(|exit| !exit.meaning().is_empty()));
     }
 

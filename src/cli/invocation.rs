@@ -48,6 +48,8 @@ pub enum Verb {
     },
     /// Do something about one ticket.
     Steer(SteerArgs),
+    /// Stop, freeze or resume everything.
+    Whole(WholeVerb),
     /// Hold a plan or let it go on.
     HoldPlan {
         /// The plan.
@@ -98,6 +100,7 @@ impl Verb {
             Verb::Screen
             | Verb::Run(_)
             | Verb::Steer(_)
+            | Verb::Whole(_)
             | Verb::HoldPlan { .. }
             | Verb::Attach { .. }
             | Verb::Init { .. }
@@ -119,6 +122,20 @@ impl Verb {
     }
 }
 
+/// What can be done about everything at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WholeVerb {
+    /// Start nothing new.
+    Stop {
+        /// Whether to end what runs.
+        now: bool,
+    },
+    /// Pause what runs.
+    Freeze,
+    /// Let everything go on.
+    Resume,
+}
+
 /// What `run` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunArgs {
@@ -126,6 +143,8 @@ pub struct RunArgs {
     pub plan: Option<String>,
     /// These tickets alone; empty means all.
     pub tickets: Vec<String>,
+    /// Whether to let everything go on first that was stopped or frozen.
+    pub resume: bool,
     /// Whether to end when nothing goes on without a person.
     pub until_done: bool,
     /// Whether to print JSON.
@@ -283,6 +302,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         "run" => Verb::Run(RunArgs {
             plan: text(matches, "plan"),
             tickets: texts(matches, "ticket"),
+            resume: matches.get_flag("resume"),
             until_done: matches.get_flag("until-done"),
             json: matches.get_flag("json"),
         }),
@@ -295,6 +315,9 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }),
         "replay" => Verb::Replay { journal: matches.get_one("journal").cloned() },
         "explain" => Verb::Explain { ticket: needed(matches, "ticket"), json: matches.get_flag("json") },
+        "stop" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::Stop { now: matches.get_flag("now") }),
+        "resume" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::Resume),
+        "freeze" => Verb::Whole(WholeVerb::Freeze),
         "pause-plan" | "resume-plan" => Verb::HoldPlan { plan: needed(matches, "plan"), pause: name == "pause-plan" },
         "attach" => Verb::Attach { ticket: needed(matches, "ticket") },
         "logs" => Verb::Logs(LogsArgs {
@@ -393,6 +416,10 @@ mod tests {
         assert_eq!((steer.note.as_deref(), steer.request.as_deref()), (Some("no"), Some("r1")));
         let Verb::Steer(skip) = verb_of("aotui skip PAY-1 land") else { panic!("no steer") };
         assert_eq!(skip.phase.as_deref(), Some("land"));
+        assert_eq!(verb_of("aotui stop --now"), Verb::Whole(WholeVerb::Stop { now: true }));
+        assert_eq!(verb_of("aotui resume"), Verb::Whole(WholeVerb::Resume));
+        let Verb::Steer(stop) = verb_of("aotui stop PAY-1") else { panic!("no steer") };
+        assert_eq!((stop.action, stop.ticket.as_str()), (Action::Stop, "PAY-1"));
         assert_eq!(verb_of("aotui pause-plan billing"), Verb::HoldPlan { plan: "billing".into(), pause: true });
         assert_eq!(verb_of("aotui attach PAY-1"), Verb::Attach { ticket: "PAY-1".into() });
         let Verb::Run(run) = verb_of("aotui run --ticket A --ticket B --until-done") else { panic!("no run") };

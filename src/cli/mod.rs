@@ -18,7 +18,7 @@ pub use args::{command, completions};
 pub use exit::{Exit, Failure};
 pub use invocation::{
     AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, Invocation, LogsArgs, ReportArgs, RunArgs, SteerArgs, Verb,
-    WorkflowVerb, parse,
+    WholeVerb, WorkflowVerb, parse,
 };
 pub use plain_text::PlainText;
 pub use repository::{needed_repository, repository_of};

@@ -8,6 +8,7 @@ use super::verbs::status::span;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
+use crate::domain::mode::Mode;
 use crate::domain::session::{Ask, Outcome, Request};
 use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
@@ -73,6 +74,7 @@ impl Progress {
             Event::Ticket { key, what } => self.ticket_line(recorded.at, key, what),
             Event::PlanPaused { plan } => Some(format!("plan {plan} held")),
             Event::PlanResumed { plan } => Some(format!("plan {plan} released")),
+            Event::ModeChanged { mode } => mode_line(self.fleet.mode, *mode, self.fleet.at_work()),
             put => Some(put_line(&self.fleet, put)).filter(|_| self.everything),
         };
         self.fleet.apply(recorded);
@@ -108,6 +110,19 @@ fn has_workspace(ticket: &Ticket) -> bool {
     ticket.progress.workspace.as_ref().is_some_and(|checkout| !checkout.removed)
 }
 
+/// Says what changes for everybody; `None` where only the time since when it holds was corrected.
+fn mode_line(before: Mode, now: Mode, at_work: usize) -> Option<String> {
+    if std::mem::discriminant(&before) == std::mem::discriminant(&now) {
+        return None;
+    }
+    Some(match now {
+        Mode::Working => "everything goes on".to_owned(),
+        Mode::Stopped { .. } if at_work > 0 => format!("stopping: nothing new starts, {at_work} at work"),
+        Mode::Stopped { .. } => "stopped: nothing new starts".to_owned(),
+        Mode::Frozen { .. } => "frozen: nothing new starts, and what runs is paused".to_owned(),
+    })
+}
+
 /// Says what an event means for a ticket that is as it was before it, and which zone it leads to where that matters.
 fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Option<Zone>, String)> {
     let progress = &ticket.progress;
@@ -127,9 +142,13 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
                 Outcome::Failed { failure } => (None, format!("{phase} failed: {}", failure.why())),
                 Outcome::Skipped => (None, format!("{phase} skipped")),
                 Outcome::Interrupted => (None, format!("{phase} was interrupted and runs again")),
+                Outcome::Stopped => (None, format!("{phase} was stopped and runs again later")),
             }
         }
         TicketEvent::BackedOff { until } => (None, format!("{phase} tries again at {}", clock(*until))),
+        TicketEvent::Postponed { until, failure } => {
+            (None, format!("waits until {}, when it is tried again: {}", clock(*until), failure.message))
+        }
         TicketEvent::ApprovalAsked { message } if !message.is_empty() => {
             let question = message.lines().next().unwrap_or_default();
             (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key} --phase {phase}`)"))
@@ -161,6 +180,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::SessionIntended { counts: false, .. }
         | TicketEvent::PollPending { .. }
         | TicketEvent::WaitOver
+        | TicketEvent::TimeShifted { .. }
         | TicketEvent::ApprovalAsked { .. }
         | TicketEvent::FeedbackLeft { .. }
         | TicketEvent::ConversationNamed { .. }
@@ -181,6 +201,7 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
             format!("{phase} found nothing yet and looks again at {}", clock(*next))
         }
         TicketEvent::WaitOver => "may go on".to_owned(),
+        TicketEvent::TimeShifted { timeouts, .. } => format!("its timeout moves by {} s", timeouts / 1000),
         TicketEvent::ApprovalAsked { .. } => format!("{phase} will ask for a decision"),
         TicketEvent::FeedbackLeft { text } if text.is_empty() => "what was left for the next agent is done".to_owned(),
         TicketEvent::FeedbackLeft { text } => {
@@ -200,7 +221,7 @@ fn name_of(what: &TicketEvent) -> String {
     json.get("is").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Says what was added or edited; `fleet` is as it was before.
+/// Says what was added, edited or noted; `fleet` is as it was before.
 fn put_line(fleet: &Fleet, event: &Event) -> String {
     match event {
         Event::PlanPut { plan } if fleet.plans.contains_key(&plan.id) => format!("plan {} edited", plan.id),
@@ -213,7 +234,10 @@ fn put_line(fleet: &Fleet, event: &Event) -> String {
             let version: String = workflow.digest.chars().take(8).collect();
             format!("workflow {} is used in version {}", workflow.name, plain(&version))
         }
-        Event::PlanPaused { .. } | Event::PlanResumed { .. } | Event::Ticket { .. } => String::new(),
+        Event::ClockRead { reading } => format!("the clocks were read, the one on the wall says {}", reading.at),
+        Event::PlanPaused { .. } | Event::PlanResumed { .. } | Event::ModeChanged { .. } | Event::Ticket { .. } => {
+            String::new()
+        }
     }
 }
 

@@ -14,6 +14,9 @@ pub trait Steering {
     /// Returns how everything stands.
     fn fleet(&self) -> &Fleet;
 
+    /// Returns whether an engine runs, which carries out what follows; without one only the state changes.
+    fn has_engine(&self) -> bool;
+
     /// Has commands carried out, one after the other; stops at the first refusal. What was accepted is on disk.
     fn command(&mut self, commands: Vec<Command>) -> Result<(), Failure>;
 }

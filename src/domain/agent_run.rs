@@ -112,7 +112,7 @@ impl Progress {
 /// Whether an attempt ended for reasons that leave its agent's conversation as good as it was.
 fn was_cut_off(entry: &HistoryEntry) -> bool {
     match &entry.outcome {
-        Outcome::Interrupted => true,
+        Outcome::Interrupted | Outcome::Stopped => true,
         Outcome::Failed { failure } => matches!(
             failure.class,
             FailureClass::Network

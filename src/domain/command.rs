@@ -48,6 +48,15 @@ pub enum Command {
         /// That many, over all plans.
         max: u32,
     },
+    /// Stops everything: nothing new starts, and what runs finishes its phase.
+    StopAll {
+        /// Whether running sessions are ended at once; their phases run again later.
+        now: bool,
+    },
+    /// Freezes everything: nothing new starts, and the processes of running sessions are paused.
+    FreezeAll,
+    /// Lets everything go on that was stopped or frozen.
+    ResumeAll,
     /// Says which files are defective now; replaces what was said before.
     SetProblems {
         /// All of them.

@@ -38,6 +38,13 @@ pub enum Effect {
         /// Who has it ended.
         by: StoppedBy,
     },
+    /// Pauses the processes of a session, or lets them go on; the last wish for a session counts.
+    FreezeSession {
+        /// The session.
+        session: SessionId,
+        /// Whether to pause them.
+        frozen: bool,
+    },
     /// Renders what an approval phase asks; answered by [`Report::Question`].
     Question {
         /// The phase to ask for; its session does not exist.
@@ -179,6 +186,11 @@ pub enum SessionEnd {
     },
     /// It could not be started.
     NotStarted {
+        /// Why.
+        failure: Failure,
+    },
+    /// It ended well, but what its phase captures cannot be had.
+    NotCaptured {
         /// Why.
         failure: Failure,
     },

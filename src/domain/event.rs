@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::agent_run::AgentEnd;
+use super::clock::Reading;
 use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
+use super::mode::Mode;
 use super::plan::Plan;
 use super::session::{Answer, Outcome, Request};
 use super::ticket::{AfterStop, Brief, Checkout, Failure};
@@ -57,6 +59,16 @@ pub enum Event {
         order: i64,
         /// Tickets that have to be complete before.
         blocked_by: Vec<TicketKey>,
+    },
+    /// A person stopped or froze everything, or let it go on.
+    ModeChanged {
+        /// What holds now.
+        mode: Mode,
+    },
+    /// The clocks were read: at the first start, and whenever they no longer fit what was read before.
+    ClockRead {
+        /// What they said.
+        reading: Reading,
     },
     /// Something happened to a ticket.
     Ticket {
@@ -114,6 +126,20 @@ pub enum TicketEvent {
     BackedOff {
         /// Until when.
         until: Timestamp,
+    },
+    /// It could not be done for a reason that passes; the same attempt goes on later.
+    Postponed {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        failure: Failure,
+    },
+    /// Time passed that counts for nothing, or the clock was set.
+    TimeShifted {
+        /// Milliseconds by which the ends of timeouts move.
+        timeouts: i64,
+        /// Milliseconds by which all other moments move.
+        moments: i64,
     },
     /// What it waited for by the clock has come: it may run again.
     WaitOver,

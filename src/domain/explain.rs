@@ -105,6 +105,7 @@ fn waits_for(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     match &progress.status {
         Status::Preparing => points.push(Point::new("its workspace, which is being made")),
         Status::Running { session, since, .. } => {
+            points.extend(everything(fleet).filter(|_| fleet.mode.is_frozen()));
             points.push(Point::new(format!("the end of session {session}{phase}")).at(*since));
         }
         Status::Stopping { session, since, .. } => {
@@ -121,10 +122,17 @@ fn waits_for(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     points
 }
 
+/// Says that everything is stopped or frozen.
+fn everything(fleet: &Fleet) -> Option<Point> {
+    let why = fleet.mode.why()?;
+    Some(Point::new(format!("you: {why}, until you resume everything")).at(fleet.mode.since()))
+}
+
 /// Lists everything that keeps a ticket from going on, not only what its zone names.
 fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     let (key, policy) = (&ticket.brief.key, &fleet.policy);
     let mut points = Vec::new();
+    points.extend(everything(fleet));
     if ticket.progress.paused {
         points.push(Point::new("you: it is paused"));
     }
@@ -139,7 +147,10 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     }
     match &ticket.progress.status {
         Status::Polling { next, .. } => points.push(Point::new("its next look").at(*next)),
-        Status::Backoff { until } => points.push(Point::new("the end of its back-off").at(*until)),
+        Status::Backoff { until, because: None } => points.push(Point::new("the end of its back-off").at(*until)),
+        Status::Backoff { until, because: Some(because) } => {
+            points.push(Point::new(format!("what was in the way to pass, and then tries again: {because}")).at(*until));
+        }
         _ => {}
     }
     if ticket.progress.phase.is_none() {
@@ -177,6 +188,7 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         (Status::Stopping { then, .. }, Some(phase)) => vec![Point::new(match then {
             AfterStop::Hold => "it is left to you".to_owned(),
             AfterStop::TimedOut => format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase)),
+            AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
             AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),
             AfterStop::Skip { to } => goes_to(fleet, ticket, to),
         })],
@@ -192,7 +204,7 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
             Point::new(format!("approved: {}", on_success(fleet, ticket, phase))),
             Point::new(format!("rejected: {}", after_last(fleet, ticket, phase))),
         ],
-        (status, Some(phase)) => outcomes(fleet, ticket, phase, deadline(status)),
+        (status, Some(phase)) => outcomes(fleet, ticket, phase, deadline(status).filter(|_| !fleet.mode.is_frozen())),
         (_, None) => Vec::new(),
     }
 }
@@ -226,7 +238,7 @@ fn on_success(fleet: &Fleet, ticket: &Ticket, phase: &Phase) -> String {
 
 fn on_failure(fleet: &Fleet, ticket: &Ticket, phase: &Phase) -> String {
     let progress = &ticket.progress;
-    let under_way = progress.attempt_since.is_some();
+    let under_way = progress.under_way.is_some();
     // Between two attempts the next one is still to come.
     let attempt = if under_way { progress.attempt } else { progress.attempt + 1 };
     let last = after_last(fleet, ticket, phase);

@@ -2,6 +2,7 @@
 
 pub mod agent_report;
 pub mod agent_run;
+pub mod clock;
 pub mod command;
 pub mod decision;
 pub mod effect;
@@ -9,6 +10,7 @@ pub mod event;
 pub mod explain;
 pub mod fleet;
 pub mod ids;
+pub mod mode;
 pub mod plain;
 pub mod plan;
 pub mod problem;

@@ -109,6 +109,8 @@ pub enum Outcome {
     Skipped,
     /// Its session vanished with the machine or its holder; it counts for nothing.
     Interrupted,
+    /// A person stopped everything; it counts for nothing.
+    Stopped,
 }
 
 /// What a session does right now, as far as anyone knows. Not durable.

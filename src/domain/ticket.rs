@@ -79,9 +79,10 @@ pub struct Progress {
     /// Attempts of the current visit so far, the running one included.
     #[serde(default)]
     pub attempt: u32,
-    /// When the attempt under way began; `None` between two attempts. The checks of a poll are one attempt.
+    /// The attempt under way; `None` between two attempts. The checks of a poll are one attempt, and so are the making
+    /// of a workspace and the start of a session that are tried again for a reason that passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attempt_since: Option<Timestamp>,
+    pub under_way: Option<UnderWay>,
     /// When the current phase was entered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_since: Option<Timestamp>,
@@ -115,6 +116,17 @@ pub struct Progress {
     /// Every finished attempt, oldest first.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
+}
+
+/// An attempt that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnderWay {
+    /// When it began, moved on by time that does not count.
+    pub since: Timestamp,
+    /// How often in a row it was postponed.
+    #[serde(default)]
+    pub postponed: u32,
 }
 
 /// Where a ticket stands. Exactly one holds at any time.
@@ -161,6 +173,9 @@ pub enum Status {
     Backoff {
         /// When the next attempt may start.
         until: Timestamp,
+        /// What is in the way, where nothing failed but it could not be done yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// A person has to decide.
     Approval {
@@ -195,6 +210,8 @@ pub enum AfterStop {
     TimedOut,
     /// The phase is run again from the start.
     Retry,
+    /// The phase is run again later, as if this session had never been.
+    RunLater,
     /// It goes on with another phase.
     Skip {
         /// The phase to go on with.
@@ -207,6 +224,7 @@ impl AfterStop {
     pub fn by(&self) -> StoppedBy {
         match self {
             Self::TimedOut => StoppedBy::Timeout,
+            Self::RunLater => StoppedBy::Shutdown,
             Self::Hold | Self::Retry | Self::Skip { .. } => StoppedBy::Person,
         }
     }
@@ -281,6 +299,8 @@ pub enum FailureClass {
     Denied,
     /// The agent failed in a way that is not known.
     Unknown,
+    /// The machine could not do it: no process, file or lock to be had, however often it was tried.
+    Infra,
 }
 
 /// A checkout a ticket works in.

@@ -14,6 +14,11 @@ impl Timestamp {
         Self(self.0.saturating_add_unsigned(seconds.saturating_mul(1000)))
     }
 
+    /// Returns the moment so many milliseconds later, or earlier where they are negative.
+    pub fn plus_millis(self, millis: i64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
     /// Returns how many milliseconds passed since `earlier`; 0 where the clock went back.
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)

@@ -85,12 +85,17 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
             Placement { zone: Zone::Failed, why: last_failure(ticket), moment: Some(*at) }
         }
         Status::Complete { at, .. } => Placement { zone: Zone::Done, why: "complete".to_owned(), moment: Some(*at) },
+        Status::Running { since, .. } if fleet.mode.is_frozen() => {
+            Placement { zone: Zone::Waiting, why: "frozen".to_owned(), moment: Some(*since) }
+        }
         // A check is part of the waiting: the ticket does not jump between zones at every look.
         Status::Running { .. } if fleet.phase_of(ticket).is_some_and(Phase::is_poll) => {
             Placement { zone: Zone::Waiting, why: "looks now".to_owned(), moment: None }
         }
         Status::Running { session, since, .. } => {
-            let why = fleet.live.activity.get(session).map_or_else(String::new, |activity| activity.text.clone());
+            let activity = fleet.live.activity.get(session).map(|activity| activity.text.as_str());
+            let last = (!fleet.mode.is_working()).then_some("finishes this phase, then stops");
+            let why = [activity, last].into_iter().flatten().collect::<Vec<_>>().join("; ");
             Placement { zone: Zone::Working, why, moment: Some(*since) }
         }
         Status::Preparing => Placement { zone: Zone::Working, why: "preparing its workspace".to_owned(), moment: None },
@@ -105,42 +110,49 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
 const ENGINE: &str = "when an engine runs";
 
 fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
-    let place = |why: String, moment| Placement { zone: Zone::Waiting, why, moment };
+    let (why, moment) = match (kept_back(fleet, ticket), fleet.mode.why()) {
+        (Some(kept), Some(everything)) => (format!("{kept}; {everything}"), fleet.mode.since()),
+        (Some(kept), None) => (kept, None),
+        (None, Some(everything)) => (everything.to_owned(), fleet.mode.since()),
+        (None, None) if !fleet.policy.dispatch => match &ticket.progress.status {
+            Status::Polling { .. } => (format!("looks again {ENGINE}"), None),
+            Status::Backoff { .. } => (format!("tries again {ENGINE}"), None),
+            _ => (format!("goes on {ENGINE}"), None),
+        },
+        (None, None) => match &ticket.progress.status {
+            Status::Polling { next, .. } => ("looks again".to_owned(), Some(*next)),
+            Status::Backoff { until, because: None } => ("tries again".to_owned(), Some(*until)),
+            Status::Backoff { until, because: Some(because) } => {
+                (format!("{}; tries again", first_line(because)), Some(*until))
+            }
+            _ if fleet.live.stalled.is_some() => ("waits for the disk".to_owned(), None),
+            _ => ("waits for a free place".to_owned(), None),
+        },
+    };
+    Placement { zone: Zone::Waiting, why, moment }
+}
+
+/// Says what keeps this ticket alone from going on, besides time and places.
+fn kept_back(fleet: &Fleet, ticket: &Ticket) -> Option<String> {
     if ticket.progress.paused {
-        return place("paused".to_owned(), None);
+        return Some("paused".to_owned());
     }
     if fleet.plans.get(&ticket.brief.key.plan).is_some_and(|plan| plan.paused) {
-        return place("its plan is paused".to_owned(), None);
+        return Some("its plan is paused".to_owned());
     }
-    let policy = &fleet.policy;
-    if policy.only.as_ref().is_some_and(|only| !only.contains(&ticket.brief.key)) {
-        return place("left out of what runs now".to_owned(), None);
+    if fleet.policy.only.as_ref().is_some_and(|only| !only.contains(&ticket.brief.key)) {
+        return Some("left out of what runs now".to_owned());
     }
-    match &ticket.progress.status {
-        Status::Polling { .. } if !policy.dispatch => place(format!("looks again {ENGINE}"), None),
-        Status::Backoff { .. } if !policy.dispatch => place(format!("tries again {ENGINE}"), None),
-        Status::Polling { next, .. } => place("looks again".to_owned(), Some(*next)),
-        Status::Backoff { until } => place("tries again".to_owned(), Some(*until)),
-        _ => {
-            let blockers: Vec<String> = fleet
-                .open_blockers(ticket)
-                .map(|key| match fleet.ticket(key) {
-                    Some(_) => key.ticket.to_string(),
-                    None => format!("{} (which does not exist)", key.ticket),
-                })
-                .collect();
-            if ticket.progress.phase.is_none() && !blockers.is_empty() {
-                return place(format!("blocked by {}", blockers.join(", ")), None);
-            }
-            if !policy.dispatch {
-                return place(format!("goes on {ENGINE}"), None);
-            }
-            if fleet.live.stalled.is_some() {
-                return place("waits for the disk".to_owned(), None);
-            }
-            place("waits for a free place".to_owned(), None)
-        }
-    }
+    let queued = ticket.progress.status == Status::Queued && ticket.progress.phase.is_none();
+    let blockers: Vec<String> = fleet
+        .open_blockers(ticket)
+        .filter(|_| queued)
+        .map(|key| match fleet.ticket(key) {
+            Some(_) => key.ticket.to_string(),
+            None => format!("{} (which does not exist)", key.ticket),
+        })
+        .collect();
+    (!blockers.is_empty()).then(|| format!("blocked by {}", blockers.join(", ")))
 }
 
 fn approval_zone(phase: Option<&Phase>) -> Zone {

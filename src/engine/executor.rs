@@ -11,6 +11,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Arrival;
+use super::clock::Clock;
+use super::frozen::Frozen;
 use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId};
@@ -30,6 +32,10 @@ const CAPTURE_CAP: usize = 64 << 10;
 /// How long an answer that could not be given waits before it is tried again.
 const ANSWER_AGAIN: Duration = Duration::from_secs(1);
 
+/// Pauses between attempts to read a capture: the phase is done, and running it again would be dear.
+const CAPTURE_PAUSES: [Duration; 4] =
+    [Duration::from_millis(100), Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+
 /// Lines of output kept as evidence of a failure.
 const EVIDENCE_LINES: usize = 40;
 
@@ -42,6 +48,8 @@ pub struct Slots {
     pub runtime: Arc<dyn Runtime>,
     /// Makes workspaces.
     pub workspace: Arc<dyn Workspace>,
+    /// Says what time it is.
+    pub clock: Arc<dyn Clock>,
     /// How long a session that is told to end may take before it is killed.
     pub stop_grace: Duration,
 }
@@ -50,8 +58,33 @@ pub struct Slots {
 pub(super) struct Executor {
     slots: Slots,
     reports: mpsc::Sender<Arrival>,
-    stops: Stops,
+    told: Told,
     tasks: JoinSet<()>,
+}
+
+/// What sessions were told, known before any effect that follows.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    stops: Stops,
+    frozen: Frozen,
+}
+
+impl Told {
+    fn note(&self, effect: &Effect) {
+        match effect {
+            // What is to end is not begun.
+            Effect::StopSession { session, by } => {
+                self.stops.sessions().insert(session.clone(), *by);
+            }
+            Effect::FreezeSession { session, frozen } => self.frozen.wish(session, *frozen),
+            _ => {}
+        }
+    }
+
+    fn forget(&self, session: &SessionId) {
+        self.stops.sessions().remove(session);
+        self.frozen.forget(session);
+    }
 }
 
 /// Sessions that were told to end and whose end was not seen yet.
@@ -66,24 +99,21 @@ impl Stops {
 
 impl Executor {
     pub(super) fn new(slots: Slots, reports: mpsc::Sender<Arrival>) -> Self {
-        Self { slots, reports, stops: Stops::default(), tasks: JoinSet::new() }
+        Self { slots, reports, told: Told::default(), tasks: JoinSet::new() }
     }
 
     /// Starts carrying out an effect.
     pub(super) fn start(&mut self, effect: Effect) {
         while self.tasks.try_join_next().is_some() {}
-        let (slots, stops) = (self.slots.clone(), self.stops.clone());
-        if let Effect::StopSession { session, by } = &effect {
-            // Known before any effect that follows, so that what is to end is not begun.
-            stops.sessions().insert(session.clone(), *by);
-        }
+        let (slots, told) = (self.slots.clone(), self.told.clone());
+        told.note(&effect);
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
         self.tasks.spawn(async move {
             let carried_out = async {
                 // Only a death or a panic says anything here: what can fail has points of its own.
                 let _no_step = faults::point("effect.begin");
-                let report = carry_out(slots, stops, &reports, effect).await;
+                let report = carry_out(slots, told, &reports, effect).await;
                 let _no_step = faults::point("effect.done");
                 report
             };
@@ -126,11 +156,14 @@ fn panic_report(effect: &Effect) -> Option<Report> {
         Effect::RemoveWorkspace { ticket, .. } => {
             Some(Report::WorkspaceKept { key: ticket.brief.key.clone(), why: failure().message })
         }
-        Effect::StopSession { .. } | Effect::DeliverAnswer { .. } | Effect::WatchAsker { .. } => None,
+        Effect::StopSession { .. }
+        | Effect::FreezeSession { .. }
+        | Effect::DeliverAnswer { .. }
+        | Effect::WatchAsker { .. } => None,
     }
 }
 
-async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, effect: Effect) -> Option<Report> {
+async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, effect: Effect) -> Option<Report> {
     match effect {
         Effect::Prepare { plan, ticket } => {
             let key = ticket.brief.key.clone();
@@ -139,8 +172,8 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
         }
         Effect::RunSession { order, reattach } => {
             let session = order.session.clone();
-            let end = run_session(&slots, &stops, *order, reattach).await;
-            stops.sessions().remove(&session);
+            let end = run_session(&slots, &told.stops, *order, reattach).await;
+            told.forget(&session);
             if let (SessionEnd::Exited { .. }, Some(end)) = (&end, slots.runtime.agent_end(session.clone()).await) {
                 let report = Report::AgentEnded { session: session.clone(), end: Box::new(end) };
                 let _engine_gone = reports.send(report.into()).await;
@@ -149,6 +182,10 @@ async fn carry_out(slots: Slots, stops: Stops, reports: &mpsc::Sender<Arrival>, 
         }
         Effect::StopSession { session, by } => {
             stop(&slots, &session, by).await;
+            None
+        }
+        Effect::FreezeSession { session, .. } => {
+            told.frozen.carry_out(slots.runtime.as_ref(), &session).await;
             None
         }
         Effect::Question { order } => {
@@ -283,7 +320,7 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
         Ok(captures) => {
             SessionEnd::Exited { code: exit.code, signal: None, at: exit.ended_at, captures, tail: String::new() }
         }
-        Err(error) => SessionEnd::NotStarted { failure: failure_of(&error) },
+        Err(error) => SessionEnd::NotCaptured { failure: failure_of(&error) },
     }
 }
 
@@ -294,9 +331,16 @@ async fn captures(
 ) -> Result<BTreeMap<String, String>, SlotError> {
     let mut captured = BTreeMap::new();
     for (key, capture) in &order.phase.capture {
-        let text = match capture {
-            Capture::Stdout => slots.runtime.stdout(session.clone(), CAPTURE_CAP).await,
-            Capture::Command { script } => slots.launcher.capture(order.clone(), script.clone()).await,
+        let mut pauses = CAPTURE_PAUSES.iter();
+        let text = loop {
+            let text = match capture {
+                Capture::Stdout => slots.runtime.stdout(session.clone(), CAPTURE_CAP).await,
+                Capture::Command { script } => slots.launcher.capture(order.clone(), script.clone()).await,
+            };
+            match (&text, pauses.next()) {
+                (Err(error), Some(pause)) if error.class == ErrorClass::Transient => tokio::time::sleep(*pause).await,
+                _ => break text,
+            }
         };
         let text = text.map_err(|error| SlotError::new(error.class, format!("capture `{key}`: {error}")))?;
         captured.insert(key.clone(), text.trim().to_owned());
@@ -307,7 +351,8 @@ async fn captures(
 fn failure_of(error: &SlotError) -> Failure {
     let class = match error.class {
         ErrorClass::Misconfigured | ErrorClass::Bug => FailureClass::Misconfigured,
-        ErrorClass::Transient | ErrorClass::NotFound | ErrorClass::Conflict => FailureClass::Workspace,
+        ErrorClass::Transient => FailureClass::Infra,
+        ErrorClass::NotFound | ErrorClass::Conflict => FailureClass::Workspace,
     };
     Failure { class, message: error.message.clone(), evidence: String::new() }
 }

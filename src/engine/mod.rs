@@ -6,7 +6,9 @@
 //! the fleet's next deadline.
 
 mod act;
+mod clock;
 mod executor;
+mod frozen;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -18,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use act::{ActError, act, read_only};
+pub use clock::{Clock, SystemClock, now};
 use executor::Executor;
 pub use executor::Slots;
 use turn::Turns;
@@ -26,7 +29,6 @@ use crate::bus::{EngineEnd, Request};
 use crate::domain::command::Command;
 use crate::domain::effect::Report;
 use crate::domain::fleet::{Fleet, Input};
-use crate::domain::time::Timestamp;
 use crate::store::{Snapshots, Store, StoreError};
 
 /// Reports that may wait for the engine before their senders wait.
@@ -35,16 +37,12 @@ const REPORTS: usize = 1024;
 /// Inputs handled in one turn, so that a flood cannot keep a command from its answer.
 const BATCH: usize = 256;
 
-/// Longest sleep, so that a clock that was set while the engine slept cannot make it miss a deadline by more.
+/// Longest sleep while something is due: it is measured in time the machine is awake, and moments are on the wall clock,
+/// so after a nap of the machine, or when the clock was set, a deadline is noticed this much later at the most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// How long nothing can be recorded until it is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// Returns the moment it is now.
-pub fn now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
-}
 
 /// A report on its way to the engine.
 pub struct Arrival {
@@ -82,7 +80,7 @@ impl Engine {
         let (sender, reports) = mpsc::channel(REPORTS);
         let snapshots = Snapshots::start(store.layout.clone())?;
         let EngineEnd { commands, publisher } = bus;
-        let turns = Turns::new(store, snapshots, fleet, publisher);
+        let turns = Turns::new(store, snapshots, fleet, publisher, Arc::clone(&slots.clock));
         let executor = Executor::new(slots, sender.clone());
         Ok((Self { turns, executor, commands, reports, wanted }, sender))
     }
@@ -106,7 +104,7 @@ impl Engine {
                 () = cancel.cancelled() => return,
                 Some(request) = self.commands.recv() => pending.push(request.into()),
                 Some(arrival) = self.reports.recv(), if !stalled => pending.push(arrival.into()),
-                () = tokio::time::sleep(sleep) => {}
+                () = sleep => {}
             }
             while pending.len() < BATCH {
                 if let Ok(request) = self.commands.try_recv() {
@@ -117,29 +115,28 @@ impl Engine {
                     break;
                 }
             }
-            if self.turns.fleet().next_due().is_some_and(|due| due <= now()) {
-                pending.push(Pending::new(Input::Due));
-            }
             self.turn(pending).await;
         }
     }
 
     async fn turn(&mut self, pending: Vec<Pending>) {
-        if pending.is_empty() && !self.turns.is_stalled() {
-            return;
-        }
         for effect in self.turns.take(pending).await {
             self.executor.start(effect);
         }
     }
 
-    fn sleep(&self) -> Duration {
-        if self.turns.is_stalled() {
-            return TRY_AGAIN;
-        }
-        match self.turns.fleet().next_due() {
-            Some(due) => Duration::from_millis(due.millis_since(now())).min(LONGEST_SLEEP),
-            None => LONGEST_SLEEP,
+    /// Sleeps until something may be due; for ever where nothing is.
+    fn sleep(&self) -> impl Future<Output = ()> + use<> {
+        let due = self.turns.fleet().next_due();
+        let until = match due {
+            _ if self.turns.is_stalled() => Some(TRY_AGAIN),
+            due => due.map(|due| Duration::from_millis(due.millis_since(self.turns.now())).min(LONGEST_SLEEP)),
+        };
+        async move {
+            match until {
+                Some(until) => tokio::time::sleep(until).await,
+                None => std::future::pending().await,
+            }
         }
     }
 }

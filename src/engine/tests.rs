@@ -1,5 +1,7 @@
 //! Stories of effects that cross: the world is slow, and people are quick.
 
+mod time;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::executor::Executor;
-use super::{Arrival, Slots};
+use super::{Arrival, Slots, SystemClock};
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
@@ -32,6 +34,8 @@ struct World {
     may_start: Semaphore,
     running: watch::Sender<Option<bool>>,
     stops: watch::Sender<usize>,
+    /// The exit code of a session that ends by itself.
+    code: Mutex<Option<i32>>,
     asked: Mutex<Vec<WorkspaceRequest>>,
 }
 
@@ -47,13 +51,20 @@ impl World {
             may_start: Semaphore::new(0),
             running: watch::Sender::new(None),
             stops: watch::Sender::new(0),
+            code: Mutex::default(),
             asked: Mutex::default(),
         })
     }
 
+    /// Lets the session exit.
+    fn end(&self, code: i32) {
+        *self.code.lock().unwrap() = Some(code);
+        self.running.send_replace(Some(false));
+    }
+
     fn slots(self: &Arc<Self>) -> Slots {
         let (launcher, runtime, workspace) = (self.clone(), self.clone(), self.clone());
-        Slots { launcher, runtime, workspace, stop_grace: Duration::ZERO }
+        Slots { launcher, runtime, workspace, clock: Arc::new(SystemClock::new()), stop_grace: Duration::ZERO }
     }
 }
 
@@ -109,7 +120,8 @@ impl Runtime for World {
     fn wait(&self, _: SessionId) -> SlotFuture<'_, Observed> {
         Box::pin(async {
             self.running.subscribe().wait_for(|running| *running == Some(false)).await.unwrap();
-            let exit = Exit { signal: Some(2), ..Exit::at(Timestamp(0)) };
+            let code = self.code.lock().unwrap().take();
+            let exit = Exit { code, signal: code.is_none().then_some(2), ..Exit::at(Timestamp(0)) };
             Observed::Exited(exit)
         })
     }

@@ -5,12 +5,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Pending, now, share};
+use super::clock::Clock;
+use super::{Pending, share};
 use crate::bus::{Batch, Publisher};
 use crate::domain::command::{Command, Rejection};
 use crate::domain::effect::Effect;
 use crate::domain::event::Recorded;
 use crate::domain::fleet::{Fleet, Input, Outbox, Step};
+use crate::domain::time::Timestamp;
 use crate::store::{Job, Journal, Lock, Snapshots, Store, StoreError, Touched};
 
 /// The truth and what every turn writes to.
@@ -25,6 +27,7 @@ pub(super) struct Turns {
     stale: Touched,
     snapshots: Snapshots,
     publisher: Publisher,
+    clock: Arc<dyn Clock>,
     _lock: Lock,
 }
 
@@ -39,11 +42,17 @@ struct Stepped {
 }
 
 impl Turns {
-    pub(super) fn new(store: Store, snapshots: Snapshots, fleet: Fleet, publisher: Publisher) -> Self {
+    pub(super) fn new(
+        store: Store,
+        snapshots: Snapshots,
+        fleet: Fleet,
+        publisher: Publisher,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let (journal, stale, lock) = store.into_parts();
         let published = share(&fleet);
         let journal = Arc::new(Mutex::new(journal));
-        Self { fleet, published, held: Vec::new(), journal, stale, snapshots, publisher, _lock: lock }
+        Self { fleet, published, held: Vec::new(), journal, stale, snapshots, publisher, clock, _lock: lock }
     }
 
     pub(super) fn fleet(&self) -> &Fleet {
@@ -55,17 +64,30 @@ impl Turns {
         self.fleet.live.stalled.is_some()
     }
 
+    /// Returns the moment it is now.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.read().at
+    }
+
     /// Takes a turn and returns what has to be done now that its events are on disk. Where they cannot be put there,
     /// the turn is to be taken again before long, with nothing or with what came meanwhile.
     pub(super) async fn take(&mut self, pending: Vec<Pending>) -> Vec<Effect> {
+        let reading = self.clock.read();
+        let at = reading.at;
         let mut all = std::mem::take(&mut self.held);
         all.extend(pending);
-        let mut stepped = Stepped::default();
-        let at = now();
-        let mut inputs: Vec<Input> = all.iter().map(|item| item.input.clone()).collect();
-        if inputs.is_empty() {
-            inputs.push(Input::Due);
+        // Before anything else: what is due depends on it.
+        if self.fleet.jump(&reading).is_some() {
+            all.insert(0, Pending::new(Input::Clock(reading)));
         }
+        if self.fleet.next_due().is_some_and(|due| due <= at) || (all.is_empty() && self.is_stalled()) {
+            all.push(Pending::new(Input::Due));
+        }
+        if all.is_empty() {
+            return Vec::new();
+        }
+        let mut stepped = Stepped::default();
+        let inputs: Vec<Input> = all.iter().map(|item| item.input.clone()).collect();
         for input in inputs {
             let mut out = Outbox::default();
             let policy = self.fleet.policy.clone();
@@ -134,7 +156,8 @@ impl Turns {
                         let _asker_gone = reply.send(answer);
                     }
                 }
-                Pending { input: Input::Due, .. } => {}
+                // What the clock says is read anew at the next try.
+                Pending { input: Input::Due | Input::Clock(_), .. } => {}
                 item @ Pending { input: Input::Report(_) | Input::Recover { .. }, .. } => self.held.push(item),
             }
         }
@@ -147,7 +170,7 @@ impl Turns {
         let mut fleet = self.fleet.clone();
         fleet.policy.dispatch = false;
         let mut out = Outbox::default();
-        fleet.step(now(), Input::Command(command), &mut out);
+        fleet.step(self.now(), Input::Command(command), &mut out);
         if !out.events.is_empty() {
             return None;
         }

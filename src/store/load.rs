@@ -10,10 +10,13 @@ use super::history::{JournalContent, Position, read_after, read_from};
 use super::scan::{Damage, Subject, read_workflows, scan};
 use super::seal::unseal;
 use super::{Layout, StoreError, Touched, segments};
+use crate::domain::clock::Reading;
 use crate::domain::command::Command;
 use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
 use crate::domain::ids::PlanId;
+use crate::domain::mode::Mode;
 use crate::domain::problem::Problem;
+use crate::domain::time::Timestamp;
 
 /// What a state directory holds.
 #[derive(Debug)]
@@ -52,6 +55,25 @@ pub(super) struct Checkpoint {
     pub(super) offset: u64,
     /// The plans there were.
     pub(super) plans: BTreeSet<PlanId>,
+    /// What concerns all tickets at once.
+    #[serde(flatten)]
+    pub(super) whole: Whole,
+}
+
+/// What concerns all tickets at once, of which no ticket or plan has a snapshot.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Whole {
+    mode: Mode,
+    clock: Option<Reading>,
+    at: Timestamp,
+}
+
+impl Whole {
+    /// Returns what `fleet` says.
+    pub(super) fn of(fleet: &Fleet) -> Self {
+        Self { mode: fleet.mode, clock: fleet.clock.clone(), at: fleet.at }
+    }
 }
 
 /// Reads a state directory without the lock: what is there now, files people edited included. Changes nothing.
@@ -62,7 +84,7 @@ pub fn read(state: &Path) -> Result<Loaded, StoreError> {
     loaded.report(restored);
     loaded.report(loaded.newer.iter().map(|why| Problem::in_file(state.display().to_string(), why)).collect());
     loaded.fleet.policy = Policy { dispatch: false, ..Policy::default() };
-    let now = crate::domain::time::Timestamp(jiff::Timestamp::now().as_millisecond());
+    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
     for command in std::mem::take(&mut loaded.wanted) {
         loaded.fleet.step(now, Input::Command(command), &mut Outbox::default());
     }
@@ -101,6 +123,7 @@ pub(super) fn load(layout: &Layout) -> Result<Loaded, StoreError> {
     for recorded in &journal.events {
         if included.has(recorded) {
             fleet.seq = recorded.seq;
+            fleet.at = recorded.at;
         } else {
             fleet.apply(recorded);
         }
@@ -160,7 +183,8 @@ impl Start {
         let position = Position { segment: checkpoint.segment, offset: checkpoint.offset };
         let Some(journal) = read_from(layout, position)? else { return Ok(None) };
         let fits = journal.events.first().is_none_or(|first| first.seq == checkpoint.seq.saturating_add(1));
-        let fleet = Fleet { seq: checkpoint.seq, ..Fleet::default() };
+        let Whole { mode, clock, at } = checkpoint.whole.clone();
+        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, ..Fleet::default() };
         let start = Self { fleet, journal, snapshots_from: 0, damaged_bases: Vec::new() };
         Ok(Some(start).filter(|start| fits && start.journal.problems.is_empty()))
     }

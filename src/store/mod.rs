@@ -180,6 +180,8 @@ pub struct Touched {
     pub plans: BTreeSet<PlanId>,
     /// Workflow digests.
     pub workflows: BTreeSet<String>,
+    /// What concerns all tickets at once, which is in the checkpoint.
+    pub whole: bool,
 }
 
 impl Touched {
@@ -200,6 +202,7 @@ impl Touched {
                     self.tickets.insert(brief.key.clone());
                     self.plans.insert(brief.key.plan.clone());
                 }
+                Event::ModeChanged { .. } | Event::ClockRead { .. } => self.whole = true,
                 Event::Ticket { key, .. } => {
                     self.tickets.insert(key.clone());
                 }
@@ -212,10 +215,11 @@ impl Touched {
         self.tickets.extend(other.tickets);
         self.plans.extend(other.plans);
         self.workflows.extend(other.workflows);
+        self.whole |= other.whole;
     }
 
     /// Returns whether nothing is out of date.
     pub fn is_empty(&self) -> bool {
-        self.tickets.is_empty() && self.plans.is_empty() && self.workflows.is_empty()
+        self.tickets.is_empty() && self.plans.is_empty() && self.workflows.is_empty() && !self.whole
     }
 }

@@ -255,7 +255,7 @@ impl Included {
                 self.tickets.get(&brief.key).zip(self.plans.get(&brief.key.plan)).map(|(ticket, plan)| ticket.min(plan))
             }
             Event::Ticket { key, .. } => self.tickets.get(key),
-            Event::WorkflowLoaded { .. } => None,
+            Event::WorkflowLoaded { .. } | Event::ModeChanged { .. } | Event::ClockRead { .. } => None,
         };
         seq.is_some_and(|seq| recorded.seq <= *seq)
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::files::{create_private_dir, read_regular, replace, sync_dir};
 use super::history::Position;
-use super::load::{Checkpoint, FORMAT, Format};
+use super::load::{Checkpoint, FORMAT, Format, Whole};
 use super::plan_file::PlanFile;
 use super::seal::{seal, unseal};
 use super::ticket_file::{State, TicketFile, brief_digest};
@@ -181,7 +181,8 @@ impl Writing<'_> {
             return Ok(());
         }
         let plans = self.fleet.plans.keys().cloned().collect();
-        let checkpoint = Checkpoint { seq: self.fleet.seq, segment: end.segment, offset: end.offset, plans };
+        let whole = Whole::of(self.fleet);
+        let checkpoint = Checkpoint { seq: self.fleet.seq, segment: end.segment, offset: end.offset, plans, whole };
         let path = self.layout.checkpoint();
         faults::point("checkpoint").map_err(StoreError::io("write", &path))?;
         put_sealed(&path, &checkpoint)?;

@@ -63,6 +63,10 @@ impl Model {
             | Action::Stop
             | Action::PausePlan
             | Action::ResumePlan => return self.act_on_ticket(action),
+            Action::StopAll | Action::StopAllNow | Action::FreezeAll => {
+                return self.open(Overlay::ConfirmAll { action });
+            }
+            Action::ResumeAll => return to_all(action),
             Action::Previous
             | Action::Next
             | Action::Accept
@@ -140,6 +144,7 @@ impl Model {
                 let what = format!("{} runs again when its session has ended", ticket.ticket);
                 send(&ticket, TicketAction::Retry { interrupt: true }, what)
             }
+            Overlay::ConfirmAll { action } => to_all(action),
             Overlay::Confirm { ticket, .. } => send(&ticket, TicketAction::Stop, format!("stopping {}", ticket.ticket)),
             Overlay::Help(_) | Overlay::Problems(_) | Overlay::Detail { .. } | Overlay::Request { .. } => Vec::new(),
         }
@@ -261,6 +266,17 @@ impl Model {
             _ => isize::MAX,
         });
     }
+}
+
+/// Does something about everything at once.
+fn to_all(action: Action) -> Vec<Effect> {
+    let (command, what) = match action {
+        Action::StopAll => (Command::StopAll { now: false }, "nothing new starts"),
+        Action::StopAllNow => (Command::StopAll { now: true }, "ending all sessions"),
+        Action::FreezeAll => (Command::FreezeAll, "everything is frozen"),
+        _ => (Command::ResumeAll, "everything goes on"),
+    };
+    vec![Effect::Send { command: Box::new(command), what: what.to_owned() }]
 }
 
 fn send(key: &TicketKey, action: TicketAction, what: String) -> Vec<Effect> {

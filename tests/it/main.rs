@@ -13,6 +13,8 @@ mod docs;
 #[cfg(test)]
 mod engines;
 #[cfg(test)]
+mod everything;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holder;

@@ -108,6 +108,7 @@ fn attempt(entry: &HistoryEntry, now: Timestamp) -> Vec<String> {
         Outcome::Success => ("succeeded".to_owned(), ""),
         Outcome::Failed { failure } => (format!("failed: {}", plain(&failure.message)), failure.evidence.as_str()),
         Outcome::Skipped => ("skipped".to_owned(), ""),
+        Outcome::Stopped => ("stopped with everything else, runs again later".to_owned(), ""),
         Outcome::Interrupted => ("interrupted, which counts for nothing".to_owned(), ""),
     };
     let attempt = if entry.attempt > 0 { format!(" attempt {}", entry.attempt) } else { String::new() };

@@ -90,6 +90,10 @@ impl crate::cli::steering::Steering for InMemory {
         &self.0
     }
 
+    fn has_engine(&self) -> bool {
+        false
+    }
+
     fn command(&mut self, commands: Vec<crate::domain::command::Command>) -> Result<(), crate::cli::exit::Failure> {
         for command in commands {
             let mut out = crate::domain::fleet::Outbox::default();

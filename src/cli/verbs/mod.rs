@@ -13,4 +13,5 @@ pub mod run;
 pub mod sessions;
 pub mod status;
 pub mod steer;
+pub mod whole;
 pub mod workflow;

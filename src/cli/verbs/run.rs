@@ -1,6 +1,7 @@
 //! `aotui run`: watches an engine without a screen and decides when it is over.
 
 use std::future::Future;
+use std::sync::Once;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -53,6 +54,11 @@ impl Scope {
         Ok(Self { only: named.then_some(only), until_done: args.until_done, json: args.json })
     }
 
+    /// Returns whether it ends by itself, so that ending before is ending early.
+    fn has_end(&self) -> bool {
+        self.until_done || self.only.is_some()
+    }
+
     fn concerns(&self, key: &TicketKey) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(key))
     }
@@ -72,9 +78,9 @@ pub async fn watch(link: &Link, scope: &Scope, stop: impl Future<Output = ()>) -
         tokio::select! {
             () = &mut stop => {
                 output::note("stopped; agents that run go on, and `aotui` or `aotui run` takes them up again");
-                return Ok(Exit::Done);
+                return Ok(if scope.has_end() { Exit::Stopped } else { Exit::Done });
             }
-            received = batches.recv() => take(received, &mut progress, link, scope)?,
+            received = batches.recv() => take(received, &mut progress, link, scope),
             gone = closed(&mut alive) => {
                 let () = gone;
                 return Err(Failure::error("the engine ended").hint("its log says why"));
@@ -84,24 +90,21 @@ pub async fn watch(link: &Link, scope: &Scope, stop: impl Future<Output = ()>) -
     let deadline = tokio::time::Instant::now() + TIDY_PATIENCE;
     while !progress.is_tidy() {
         match tokio::time::timeout_at(deadline, batches.recv()).await {
-            Ok(received) => take(received, &mut progress, link, scope)?,
+            Ok(received) => take(received, &mut progress, link, scope),
             Err(_late) => break,
         }
     }
     let summary = Summary::of(progress.fleet(), scope);
-    print(&if scope.json { summary.json() } else { summary.table(Style::of_stdout()) })?;
+    print(&if scope.json { summary.json() } else { summary.table(Style::of_stdout()) });
+    if summary.exit == Exit::Stopped {
+        output::note("everything is stopped; `aotui resume` lets it go on");
+    }
     Ok(summary.exit)
 }
 
-fn take(
-    received: Result<std::sync::Arc<Batch>, RecvError>,
-    progress: &mut Progress,
-    link: &Link,
-    scope: &Scope,
-) -> Result<(), Failure> {
+fn take(received: Result<std::sync::Arc<Batch>, RecvError>, progress: &mut Progress, link: &Link, scope: &Scope) {
     let Ok(batch) = received else {
-        progress.resync(&link.fleet());
-        return Ok(());
+        return progress.resync(&link.fleet());
     };
     if batch.live_changed
         && let Some(line) = progress.on_stalled(link.fleet().live.stalled.as_deref())
@@ -113,12 +116,11 @@ fn take(
         if scope.json {
             let mut line = serde_json::to_string(recorded).unwrap_or_default();
             line.push('\n');
-            print(&line)?;
+            print(&line);
         } else if let Some(line) = line {
-            print(&line)?;
+            print(&line);
         }
     }
-    Ok(())
 }
 
 /// Waits until the engine is gone.
@@ -126,8 +128,12 @@ async fn closed(fleets: &mut tokio::sync::watch::Receiver<std::sync::Arc<Fleet>>
     while fleets.changed().await.is_ok() {}
 }
 
-fn print(text: &str) -> Result<(), Failure> {
-    output::print(text).map_err(|error| Failure::error(format!("cannot write to stdout: {error}")))
+/// Prints for whoever still reads: a terminal that went away or a disk that is full must not end a run.
+fn print(text: &str) {
+    static SAID: Once = Once::new();
+    if let Err(error) = output::print(text) {
+        SAID.call_once(|| tracing::warn!("what happens can no longer be printed: {error}"));
+    }
 }
 
 fn is_over(fleet: &Fleet, scope: &Scope) -> bool {
@@ -135,7 +141,7 @@ fn is_over(fleet: &Fleet, scope: &Scope) -> bool {
         let mut tickets = fleet.tickets.values().filter(|ticket| scope.concerns(&ticket.brief.key));
         tickets.all(|ticket| placement(fleet, ticket).zone == Zone::Done)
     };
-    (scope.until_done && !fleet.goes_on_alone()) || (scope.only.is_some() && all_done())
+    fleet.has_stopped() || (scope.until_done && !fleet.goes_on_alone()) || (scope.only.is_some() && all_done())
 }
 
 /// How a run ended.
@@ -166,9 +172,12 @@ impl Summary {
                 End { key: ticket.brief.key.clone(), zone, why }
             })
             .collect();
-        let exit = if tickets.iter().any(|end| end.zone == Zone::Failed) {
+        let left = tickets.iter().any(|end| end.zone != Zone::Done);
+        let exit = if fleet.has_stopped() && left {
+            Exit::Stopped
+        } else if tickets.iter().any(|end| end.zone == Zone::Failed) {
             Exit::TicketFailed
-        } else if tickets.iter().any(|end| end.zone != Zone::Done) {
+        } else if left {
             Exit::NeedsPerson
         } else {
             Exit::Done
@@ -199,13 +208,14 @@ mod tests {
     use crate::bus::bus;
     use crate::cli::verbs::fixtures::{fleet, key};
     use crate::domain::event::{Event, Recorded, TicketEvent};
+    use crate::domain::mode::Mode;
     use crate::domain::time::Timestamp;
 
     const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
     fn args(plan: Option<&str>, tickets: &[&str]) -> RunArgs {
         let tickets = tickets.iter().map(|id| (*id).to_owned()).collect();
-        RunArgs { plan: plan.map(str::to_owned), tickets, until_done: false, json: true }
+        RunArgs { plan: plan.map(str::to_owned), tickets, resume: false, until_done: false, json: true }
     }
 
     #[test]
@@ -279,6 +289,31 @@ mod tests {
         let (_engine, link) = bus(Arc::new(fleet(NOW)));
         let scope = Scope { only: None, until_done: false, json: true };
         assert_eq!(watch(&link, &scope, std::future::ready(())).await, Ok(Exit::Done));
+    }
+
+    #[tokio::test]
+    async fn a_run_that_had_an_end_says_that_it_did_not_come_to_it() {
+        let (_engine, link) = bus(Arc::new(fleet(NOW)));
+        let scope = Scope { only: None, until_done: true, json: true };
+        assert_eq!(watch(&link, &scope, std::future::ready(())).await, Ok(Exit::Stopped));
+    }
+
+    #[tokio::test]
+    async fn it_ends_when_everything_is_stopped_and_nothing_is_at_work_any_more() {
+        let mut fleet = fleet(NOW);
+        fleet.mode = Mode::Stopped { since: NOW };
+        let scope = Scope { only: None, until_done: false, json: true };
+        assert!(!is_over(&fleet, &scope), "PAY-1 and PAY-5 run");
+        fleet.tickets.retain(|_, ticket| ticket.progress.status.session().is_none());
+        let (_engine, link) = bus(Arc::new(fleet));
+        assert_eq!(watch(&link, &scope, std::future::pending()).await, Ok(Exit::Stopped));
+    }
+
+    #[test]
+    fn a_run_outlasts_a_freeze() {
+        let mut fleet = fleet(NOW);
+        fleet.mode = Mode::Frozen { since: NOW };
+        assert!(!is_over(&fleet, &Scope { only: None, until_done: true, json: true }));
     }
 
     #[test]

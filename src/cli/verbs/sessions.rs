@@ -41,6 +41,7 @@ fn ended(entry: &HistoryEntry, now: Timestamp) -> String {
         Outcome::Success => "succeeded".to_owned(),
         Outcome::Failed { failure } => format!("failed: {}", failure.why()),
         Outcome::Skipped => "skipped".to_owned(),
+        Outcome::Stopped => "stopped with everything else".to_owned(),
         Outcome::Interrupted => "interrupted".to_owned(),
     };
     let who = entry.agent.as_ref().map(|agent| format!(" ({agent})")).unwrap_or_default();

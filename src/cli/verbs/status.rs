@@ -8,6 +8,7 @@ use crate::cli::output::{Style, plain};
 use crate::cli::steering::find_plan;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, TicketKey};
+use crate::domain::mode::Mode;
 use crate::domain::problem::Problem;
 use crate::domain::session::Request;
 use crate::domain::ticket::{Status, Ticket};
@@ -51,8 +52,13 @@ impl<'a> View<'a> {
                 .collect(),
         });
         let live = &self.fleet.live;
-        let stalled = live.stalled.as_deref();
-        StatusJson { engine: self.engine, stalled, plans: plans.collect(), problems: &live.problems }
+        StatusJson {
+            engine: self.engine,
+            mode: self.fleet.mode,
+            stalled: live.stalled.as_deref(),
+            plans: plans.collect(),
+            problems: &live.problems,
+        }
     }
 
     /// Returns the table for people as it is at `now`.
@@ -88,6 +94,16 @@ impl<'a> View<'a> {
         }
         if let Some(why) = &self.fleet.live.stalled {
             text.push_str(&format!("{} nothing new starts: {}\n", style.zone(Zone::Failed, "stalled"), plain(why)));
+        }
+        if let Some(why) = self.fleet.mode.why() {
+            let since = self.fleet.mode.since().map(|since| distance(since, now)).unwrap_or_default();
+            let at_work = match self.fleet.at_work() {
+                0 => String::new(),
+                n => format!(", {n} at work"),
+            };
+            let all = format!("{why} since {since}{at_work}; `aotui resume` lets it go on");
+            text.push_str(&style.zone(Zone::Failed, &all));
+            text.push('\n');
         }
         let engine = match self.engine {
             Some(pid) => format!("an engine is at work (process {pid})"),
@@ -203,6 +219,8 @@ pub struct StatusJson<'a> {
     engine: Option<u32>,
     /// Why nothing can be recorded, so that nothing starts; null while all is well.
     stalled: Option<&'a str>,
+    /// Whether everything works, is stopped or is frozen.
+    mode: Mode,
     plans: Vec<PlanJson<'a>>,
     problems: &'a [Problem],
 }
@@ -318,6 +336,19 @@ mod tests {
           plans/old/plan.json:3:4: expected `,`
         an engine is at work (process 4711)
         ");
+    }
+
+    #[test]
+    fn the_table_says_that_everything_is_frozen_and_since_when() {
+        let mut fleet = fleet(NOW);
+        fleet.mode = Mode::Frozen { since: Timestamp(NOW.0 - 7_200_000) };
+        let table = View::new(&fleet, None, Some(4711)).unwrap().table(Style::plain(), NOW);
+        assert!(
+            table.contains("everything is frozen since 2h00m, 2 at work; `aotui resume` lets it go on\n"),
+            "{table}"
+        );
+        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json()).unwrap();
+        assert_eq!(json["mode"]["is"], "frozen");
     }
 
     #[test]

@@ -6,13 +6,14 @@ use super::Fleet;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::ids::{AgentName, TicketKey};
 use crate::domain::session::Outcome;
-use crate::domain::ticket::{Brief, HistoryEntry, Progress, Status, Ticket};
+use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay};
 use crate::domain::time::Timestamp;
 
 impl Fleet {
     /// Applies a fact. Events about tickets that do not exist change nothing.
     pub fn apply(&mut self, recorded: &Recorded) {
         self.seq = recorded.seq;
+        self.at = recorded.at;
         match &recorded.event {
             Event::PlanPut { plan } => {
                 let mut plan = plan.clone();
@@ -24,6 +25,8 @@ impl Fleet {
             Event::WorkflowLoaded { workflow } => {
                 self.workflows.insert(workflow.digest.clone(), Arc::clone(workflow));
             }
+            Event::ModeChanged { mode } => self.mode = *mode,
+            Event::ClockRead { reading } => self.clock = Some(reading.clone()),
             Event::TicketPut { brief, order, blocked_by } => self.put_ticket(brief, *order, blocked_by),
             Event::Ticket { key, what } => {
                 if let Some(ticket) = self.tickets.get_mut(key) {
@@ -58,8 +61,12 @@ impl Fleet {
 /// Applies a fact to the progress of its ticket.
 fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
     match what {
-        TicketEvent::Started => progress.status = Status::Preparing,
+        TicketEvent::Started => {
+            progress.under_way.get_or_insert(UnderWay { since: at, postponed: 0 });
+            progress.status = Status::Preparing;
+        }
         TicketEvent::Prepared { digest, checkout } => {
+            progress.under_way = None;
             progress.workflow_digest = Some(digest.clone());
             progress.workspace = Some(checkout.clone());
             progress.status = Status::Queued;
@@ -71,17 +78,24 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::SessionIntended { session, agent, deadline, counts } => {
             progress.sessions = session.n;
             progress.attempt += u32::from(*counts);
-            progress.attempt_since.get_or_insert(at);
+            progress.under_way.get_or_insert(UnderWay { since: at, postponed: 0 });
             progress.status =
                 Status::Running { session: session.clone(), since: at, deadline: *deadline, agent: agent.clone() };
         }
         TicketEvent::AttemptEnded { outcome, captures } => end_attempt(progress, at, outcome, captures),
         TicketEvent::PollPending { next, deadline } => {
             progress.status = Status::Polling { next: *next, deadline: *deadline };
+            progress.under_way.iter_mut().for_each(|under_way| under_way.postponed = 0);
             forget_requests(progress);
         }
+        TicketEvent::Postponed { until, failure } => {
+            progress.status = Status::Backoff { until: *until, because: Some(failure.message.clone()) };
+            progress.under_way.iter_mut().for_each(|under_way| under_way.postponed += 1);
+            forget_requests(progress);
+        }
+        TicketEvent::TimeShifted { timeouts, moments } => shift(progress, *timeouts, *moments),
         TicketEvent::WaitOver => progress.status = Status::Queued,
-        TicketEvent::BackedOff { until } => progress.status = Status::Backoff { until: *until },
+        TicketEvent::BackedOff { until } => progress.status = Status::Backoff { until: *until, because: None },
         TicketEvent::ApprovalAsked { message } => {
             let since = match &progress.status {
                 Status::Approval { since, .. } => *since,
@@ -90,7 +104,10 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.status = Status::Approval { message: message.clone(), since };
         }
         TicketEvent::FeedbackLeft { text } => progress.feedback = Some(text.clone()).filter(|text| !text.is_empty()),
-        TicketEvent::Failed { failure } => progress.status = Status::Failed { failure: failure.clone(), since: at },
+        TicketEvent::Failed { failure } => {
+            progress.under_way = None;
+            progress.status = Status::Failed { failure: failure.clone(), since: at };
+        }
         TicketEvent::Completed { needs_attention } => {
             progress.status = Status::Complete { needs_attention: *needs_attention, at };
         }
@@ -105,12 +122,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         }
         TicketEvent::Paused => progress.paused = true,
         TicketEvent::Resumed => progress.paused = false,
-        TicketEvent::StopRequested { then } => {
-            if let Status::Running { session, since, agent, .. } = &progress.status {
-                let (session, since, agent) = (session.clone(), *since, agent.clone());
-                progress.status = Status::Stopping { session, since, agent, then: then.clone() };
-            }
-        }
+        TicketEvent::StopRequested { then } => begin_stop(progress, then),
         TicketEvent::Asked { request } => progress.requests.push(request.clone()),
         TicketEvent::Answered { request, answer } => {
             progress.requests.retain(|known| known.id != *request);
@@ -133,9 +145,17 @@ fn enter(progress: &mut Progress, at: Timestamp, phase: &crate::domain::ids::Pha
     progress.phase = Some(phase.clone());
     progress.phase_since = Some(at);
     progress.attempt = 0;
-    progress.attempt_since = None;
+    progress.under_way = None;
     progress.status = Status::Queued;
     forget_requests(progress);
+}
+
+/// Waits for the end of the session that runs.
+fn begin_stop(progress: &mut Progress, then: &AfterStop) {
+    if let Status::Running { session, since, agent, .. } = &progress.status {
+        let (session, since, agent) = (session.clone(), *since, agent.clone());
+        progress.status = Status::Stopping { session, since, agent, then: then.clone() };
+    }
 }
 
 /// Writes the attempt into the history and leaves the ticket between two attempts.
@@ -162,15 +182,15 @@ fn end_attempt(
             session,
             agent,
             outcome,
-            started_at,
+            started_at: started_at.min(at),
             ended_at: at,
         });
     }
-    if *outcome == Outcome::Interrupted {
+    if matches!(outcome, Outcome::Interrupted | Outcome::Stopped) {
         progress.attempt = progress.attempt.saturating_sub(1);
     }
-    progress.attempt_since = None;
     progress.agent_end = None;
+    progress.under_way = None;
     progress.context.extend(captures.clone());
     progress.status = Status::Queued;
     forget_requests(progress);
@@ -182,6 +202,28 @@ fn agent_of(progress: &Progress) -> Option<AgentName> {
         Status::Running { agent, .. } | Status::Stopping { agent, .. } => agent.clone(),
         _ => None,
     }
+}
+
+/// Moves every moment of what is not over.
+fn shift(progress: &mut Progress, timeouts: i64, moments: i64) {
+    let moved = |moment: &mut Timestamp| *moment = moment.plus_millis(moments);
+    let extended = |moment: &mut Timestamp| *moment = moment.plus_millis(timeouts);
+    match &mut progress.status {
+        Status::Running { since, deadline, .. } => {
+            moved(since);
+            deadline.iter_mut().for_each(extended);
+        }
+        Status::Polling { next, deadline } => {
+            moved(next);
+            deadline.iter_mut().for_each(extended);
+        }
+        Status::Backoff { until, .. } => moved(until),
+        Status::Stopping { since, .. } | Status::Approval { since, .. } | Status::Failed { since, .. } => moved(since),
+        Status::Queued | Status::Preparing | Status::Complete { .. } => {}
+    }
+    progress.under_way.iter_mut().for_each(|under_way| extended(&mut under_way.since));
+    progress.phase_since.iter_mut().for_each(moved);
+    progress.requests.iter_mut().for_each(|request| moved(&mut request.asked_at));
 }
 
 fn forget_requests(progress: &mut Progress) {

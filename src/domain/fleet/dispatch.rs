@@ -7,14 +7,18 @@ use super::step::Turn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{SessionId, TicketKey};
+use crate::domain::mode::Mode;
 use crate::domain::ticket::{Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Phase, PhaseKind};
 
+/// Seconds a check of a poll has at the least.
+const LAST_LOOK: u64 = 60;
+
 impl Turn<'_> {
     /// Starts everything that may start, the tickets that are under way first.
     pub(super) fn dispatch(&mut self) {
-        if !self.fleet.policy.dispatch {
+        if !self.fleet.policy.dispatch || !self.fleet.mode.is_working() {
             return;
         }
         let mut free = self.fleet.places();
@@ -51,7 +55,7 @@ impl Turn<'_> {
             session: SessionId::new(key.clone(), n),
             agent: order.agent.clone(),
             deadline: session_deadline(&order.phase, ticket, self.now),
-            counts: ticket.progress.attempt_since.is_none(),
+            counts: ticket.progress.under_way.is_none(),
         };
         self.note(key, intended);
         if let Some(order) = self.order(key, n) {
@@ -60,10 +64,14 @@ impl Turn<'_> {
     }
 }
 
-/// When a session has to be over: a poll shares the time of an attempt between all its checks.
+/// When a session has to be over: a poll shares the time of an attempt between all its checks, but a check that came
+/// late through no fault of its own has time to look.
 fn session_deadline(phase: &Phase, ticket: &Ticket, now: Timestamp) -> Option<Timestamp> {
-    let from = ticket.progress.attempt_since.unwrap_or(now);
-    phase.timeout_seconds.map(|seconds| from.plus_seconds(seconds))
+    let seconds = phase.timeout_seconds?;
+    match ticket.progress.under_way.filter(|_| phase.is_poll()) {
+        Some(under_way) => Some(under_way.since.plus_seconds(seconds).max(now.plus_seconds(seconds.min(LAST_LOOK)))),
+        None => Some(now.plus_seconds(seconds)),
+    }
 }
 
 impl Phase {
@@ -134,8 +142,23 @@ impl Fleet {
         places
     }
 
-    /// Returns whether something is under way, or will start, without a person doing anything.
+    /// Counts the tickets of which something is at work: a session, or the making of a workspace.
+    pub fn at_work(&self) -> usize {
+        let at_work = |ticket: &&Arc<Ticket>| {
+            matches!(ticket.progress.status, Status::Preparing | Status::Running { .. } | Status::Stopping { .. })
+        };
+        self.tickets.values().filter(at_work).count()
+    }
+
+    /// Returns whether everything is stopped and nothing is at work any more.
+    pub fn has_stopped(&self) -> bool {
+        matches!(self.mode, Mode::Stopped { .. }) && self.at_work() == 0
+    }
+
+    /// Returns whether something is under way, or will start, without a person doing anything. What is frozen is only
+    /// holding its breath: it counts as if it went on.
     pub fn goes_on_alone(&self) -> bool {
+        let stopped = matches!(self.mode, Mode::Stopped { .. });
         let concerns = |key: &TicketKey| self.policy.only.as_ref().is_none_or(|only| only.contains(key));
         let under_way = self.tickets.values().filter(|ticket| concerns(&ticket.brief.key)).any(|ticket| {
             let progress = &ticket.progress;
@@ -144,16 +167,17 @@ impl Fleet {
                 // What a person is asked is still being put into words.
                 Status::Approval { message, .. } if message.is_empty() => true,
                 Status::Running { .. } => progress.requests.is_empty(),
-                Status::Polling { .. } | Status::Backoff { .. } => !progress.paused,
+                Status::Polling { .. } | Status::Backoff { .. } => !progress.paused && !stopped,
                 Status::Queued | Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
             }
         });
         let free = self.places();
         under_way
-            || self.startable().iter().filter_map(|key| self.ticket(key)).any(|ticket| {
-                let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
-                (if is_poll { free.polls } else { free.work }) > 0
-            })
+            || !stopped
+                && self.startable().iter().filter_map(|key| self.ticket(key)).any(|ticket| {
+                    let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
+                    (if is_poll { free.polls } else { free.work }) > 0
+                })
     }
 
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.

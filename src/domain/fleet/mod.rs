@@ -6,7 +6,7 @@
 //!
 //! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
 //! `apply`; what the world says back is an arm in `on_report`; what a phase type means is in `walk`; who may start is
-//! in `dispatch`.
+//! in `dispatch`; what concerns all tickets at once is in `whole`.
 
 mod apply;
 mod dependencies;
@@ -14,12 +14,14 @@ mod dispatch;
 mod on_command;
 mod on_report;
 mod on_time;
+mod passing;
 mod recover;
 mod replay;
 mod step;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,7 +33,9 @@ pub use dispatch::Queue;
 pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
 
+use super::clock::Reading;
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
+use super::mode::Mode;
 use super::plan::Plan;
 use super::problem::Problem;
 use super::session::Activity;
@@ -51,6 +55,15 @@ pub struct Fleet {
     pub tickets: BTreeMap<TicketKey, Arc<Ticket>>,
     /// Workflow versions in use, by digest.
     pub workflows: BTreeMap<String, Arc<Workflow>>,
+    /// Whether everything works, is stopped or is frozen.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The clocks as they were last written down; `None` before the first engine.
+    #[serde(default)]
+    pub clock: Option<Reading>,
+    /// The moment of the last event.
+    #[serde(default)]
+    pub at: Timestamp,
     /// What is not durable: activities and defective files.
     pub live: Live,
     /// How it schedules.
@@ -145,7 +158,7 @@ impl Fleet {
 
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.tickets.values().filter_map(|ticket| on_time::due_at(ticket)).min()
+        self.tickets.values().filter_map(|ticket| on_time::due_at(self.mode, ticket)).min()
     }
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …

@@ -26,6 +26,9 @@ impl Turn<'_> {
                 self.fleet.policy.max_concurrency = max;
                 Ok(())
             }
+            Command::StopAll { now } => self.stop_all(now),
+            Command::FreezeAll => self.freeze_all(),
+            Command::ResumeAll => self.resume_all(),
             Command::SetProblems { problems } => {
                 self.out.live_changed |= self.fleet.live.problems != problems;
                 self.fleet.live.problems = problems;

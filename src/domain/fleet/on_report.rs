@@ -63,7 +63,7 @@ impl Turn<'_> {
         }
         let Ready { digest, workflow, checkout } = match result {
             Ok(ready) => ready,
-            Err(failure) => return self.note(key, TicketEvent::Failed { failure }),
+            Err(failure) => return self.not_prepared(key, failure),
         };
         let Some(workflow) = workflow.or_else(|| self.fleet.workflows.get(&digest).cloned()) else {
             let message = format!("nothing is known of the workflow version {digest}");
@@ -105,7 +105,8 @@ impl Turn<'_> {
     fn attempt_ended(&mut self, key: &TicketKey, phase: &Phase, end: SessionEnd) {
         let (code, signal, captures, tail) = match end {
             SessionEnd::Exited { code, signal, captures, tail, .. } => (code, signal, captures, tail),
-            SessionEnd::NotStarted { failure } => return self.attempt_failed(key, phase, failure),
+            SessionEnd::NotStarted { failure } => return self.not_started(key, phase, failure),
+            SessionEnd::NotCaptured { failure } => return self.attempt_failed(key, phase, failure),
             SessionEnd::Vanished => return self.interrupted(key, phase),
         };
         match (code, &phase.kind) {
@@ -127,9 +128,10 @@ impl Turn<'_> {
     /// Runs the phase again as if its session had never been, unless its sessions vanish one after the other.
     fn interrupted(&mut self, key: &TicketKey, phase: &Phase) {
         let Some(ticket) = self.fleet.ticket(key) else { return };
+        let no_end = |outcome: &Outcome| matches!(outcome, Outcome::Interrupted | Outcome::Stopped);
         let history = ticket.progress.history.iter().rev();
-        let before = history.take_while(|entry| entry.phase == phase.id && entry.outcome == Outcome::Interrupted);
-        if before.count() < MAX_INTERRUPTIONS {
+        let before = history.take_while(|entry| entry.phase == phase.id && no_end(&entry.outcome));
+        if before.filter(|entry| entry.outcome == Outcome::Interrupted).count() < MAX_INTERRUPTIONS {
             let outcome = Outcome::Interrupted;
             return self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
         }
@@ -138,7 +140,8 @@ impl Turn<'_> {
     }
 
     fn poll_pending(&mut self, key: &TicketKey, phase: &Phase, interval: u64) {
-        let since = self.fleet.ticket(key).and_then(|ticket| ticket.progress.attempt_since).unwrap_or(self.now);
+        let since = self.fleet.ticket(key).and_then(|ticket| ticket.progress.under_way);
+        let since = since.map_or(self.now, |under_way| under_way.since);
         let deadline = phase.timeout_seconds.map(|seconds| since.plus_seconds(seconds));
         self.note(key, TicketEvent::PollPending { next: self.now.plus_seconds(interval), deadline });
     }
@@ -157,6 +160,7 @@ impl Turn<'_> {
                 self.note(key, end(Outcome::Skipped));
                 self.note(key, TicketEvent::Retried { phase: Some(phase.id.clone()) });
             }
+            AfterStop::RunLater => self.note(key, end(Outcome::Stopped)),
             AfterStop::Skip { to } => {
                 self.note(key, end(Outcome::Skipped));
                 self.skip_to(key, &to);

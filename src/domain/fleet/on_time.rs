@@ -4,17 +4,20 @@ use super::step::Turn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::TicketKey;
+use crate::domain::mode::Mode;
 use crate::domain::session::StoppedBy;
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
 
-/// Returns the moment at which something about the ticket is due. A held ticket's waits do not come due.
-pub(super) fn due_at(ticket: &Ticket) -> Option<Timestamp> {
-    let held = ticket.progress.paused;
+/// Returns the moment at which something about the ticket is due. A held ticket's waits do not come due, nor do any
+/// while nothing may start, and a session that is frozen has all the time there is.
+pub(super) fn due_at(mode: Mode, ticket: &Ticket) -> Option<Timestamp> {
+    let held = ticket.progress.paused || !mode.is_working();
     match &ticket.progress.status {
+        Status::Running { .. } if mode.is_frozen() => None,
         Status::Running { deadline, .. } => *deadline,
         Status::Polling { next, deadline } if !held => Some(deadline.map_or(*next, |deadline| deadline.min(*next))),
-        Status::Backoff { until } if !held => Some(*until),
+        Status::Backoff { until, .. } if !held => Some(*until),
         Status::Polling { .. }
         | Status::Backoff { .. }
         | Status::Queued
@@ -33,7 +36,7 @@ impl Turn<'_> {
             .fleet
             .tickets
             .values()
-            .filter(|ticket| due_at(ticket).is_some_and(|at| at <= self.now))
+            .filter(|ticket| due_at(self.fleet.mode, ticket).is_some_and(|at| at <= self.now))
             .map(|ticket| ticket.brief.key.clone())
             .collect();
         for key in due {
@@ -48,10 +51,13 @@ impl Turn<'_> {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::TimedOut });
                 self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Timeout });
             }
-            Status::Polling { deadline: Some(deadline), .. } if *deadline <= self.now => match self.at_phase(key) {
-                Some((_, phase)) => self.attempt_failed(key, &phase, timed_out(phase.timeout_seconds)),
-                None => self.make_ready(key, &ticket),
-            },
+            // Where it is time to look as well, nobody looked for long: it does so once more.
+            Status::Polling { next, deadline: Some(deadline) } if *deadline <= self.now && self.now < *next => {
+                match self.at_phase(key) {
+                    Some((_, phase)) => self.attempt_failed(key, &phase, timed_out(phase.timeout_seconds)),
+                    None => self.make_ready(key, &ticket),
+                }
+            }
             Status::Polling { .. } | Status::Backoff { .. } => self.make_ready(key, &ticket),
             Status::Queued
             | Status::Preparing

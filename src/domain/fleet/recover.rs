@@ -44,6 +44,8 @@ impl Turn<'_> {
         }
     }
 
+    /// Takes a session up again: its end is waited for, it gets answers it may not have got, and it is paused or not as
+    /// everything else is, unless it is to end.
     fn reattach(&mut self, key: &TicketKey, session: &SessionId, ticket: &Ticket) {
         if let Some(order) = self.order(key, session.n) {
             self.want(Effect::RunSession { order, reattach: true });
@@ -51,6 +53,8 @@ impl Turn<'_> {
         for request in &ticket.progress.requests {
             self.want(Effect::WatchAsker { session: session.clone(), request: request.id.clone() });
         }
+        let frozen = self.fleet.mode.is_frozen() && matches!(ticket.progress.status, Status::Running { .. });
+        self.want(Effect::FreezeSession { session: session.clone(), frozen });
         for (request, answer) in ticket.progress.answered.clone() {
             self.want(Effect::DeliverAnswer { session: session.clone(), request, answer });
         }

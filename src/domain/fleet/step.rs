@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Fleet, Policy};
+use crate::domain::clock::Reading;
 use crate::domain::command::{Command, Rejection};
 use crate::domain::effect::{Effect, Report};
 use crate::domain::event::{Event, Recorded, TicketEvent};
@@ -17,6 +18,8 @@ pub enum Input {
     Command(Command),
     /// What the world says back.
     Report(Report),
+    /// The clocks say this. Wanted when [`Fleet::jump`] finds something; the other inputs of the turn come after it.
+    Clock(Reading),
     /// Time passed: a moment named by [`Fleet::next_due`] may have come.
     Due,
     /// The engine starts: what people wrote while none ran is taken over, and what was under way is taken up again.
@@ -53,8 +56,10 @@ pub struct Step {
 }
 
 impl Fleet {
-    /// Reacts to one input at the moment `now`. Adds to `out`; a refusal is left in `out.rejection`.
+    /// Reacts to one input at the moment `now`. Adds to `out`; a refusal is left in `out.rejection`. Moments never go
+    /// back but where a reading of the clocks says so.
     pub fn step(&mut self, now: Timestamp, input: Input, out: &mut Outbox) {
+        let now = if let Input::Clock(reading) = &input { reading.at } else { now.max(self.at) };
         let mut turn = Turn { fleet: self, now, out };
         match input {
             Input::Command(command) => {
@@ -63,6 +68,7 @@ impl Fleet {
                 }
             }
             Input::Report(report) => turn.on_report(report),
+            Input::Clock(reading) => turn.on_clock(reading),
             Input::Due => turn.on_due(),
             Input::Recover { wanted } => turn.recover(wanted),
         }

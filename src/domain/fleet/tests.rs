@@ -2,4 +2,5 @@
 
 mod random;
 mod stories;
+mod whole;
 mod world;

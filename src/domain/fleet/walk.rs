@@ -107,7 +107,11 @@ impl Turn<'_> {
         self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
         let hopeless = matches!(
             failure.class,
-            FailureClass::Misconfigured | FailureClass::Workspace | FailureClass::Auth | FailureClass::Billing
+            FailureClass::Misconfigured
+                | FailureClass::Workspace
+                | FailureClass::Infra
+                | FailureClass::Auth
+                | FailureClass::Billing
         );
         if hopeless {
             return self.note(key, TicketEvent::Failed { failure });

@@ -8,9 +8,19 @@ use crate::tui::format::clean;
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 
+/// Asks about one ticket.
 pub(super) fn lines(model: &Model, key: &TicketKey, action: Action) -> Vec<Line<'static>> {
-    let theme = &model.setup.theme;
     let title = model.fleet.ticket(key).map(|ticket| clean(&ticket.brief.title)).unwrap_or_default();
+    question(model, title, action)
+}
+
+/// Asks about everything.
+pub(super) fn lines_for_all(model: &Model, action: Action) -> Vec<Line<'static>> {
+    question(model, format!("{} at work", model.fleet.at_work()), action)
+}
+
+fn question(model: &Model, about: String, action: Action) -> Vec<Line<'static>> {
+    let theme = &model.setup.theme;
     let consequence = action.spec().danger.unwrap_or_default();
-    vec![Line::styled(title, theme.style(Role::Muted)), Line::styled(consequence, theme.style(Role::Warn))]
+    vec![Line::styled(about, theme.style(Role::Muted)), Line::styled(consequence, theme.style(Role::Warn))]
 }

@@ -46,6 +46,8 @@ pub(super) enum Overlay {
     Form(Box<Form>),
     /// An action that ends a session.
     Confirm { ticket: TicketKey, action: Action, session: SessionId },
+    /// An action that costs something on every ticket.
+    ConfirmAll { action: Action },
 }
 
 impl Overlay {
@@ -66,7 +68,7 @@ impl Overlay {
             Overlay::Detail { .. } | Overlay::Request { .. } => &[Context::Ticket, Context::Reader],
             Overlay::Palette(_) | Overlay::Picker { .. } => &[Context::List],
             Overlay::Form(_) => &[Context::Form],
-            Overlay::Confirm { .. } => &[Context::Confirm],
+            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => &[Context::Confirm],
         }
     }
 
@@ -78,7 +80,7 @@ impl Overlay {
             | Overlay::Picker { ticket, .. }
             | Overlay::Confirm { ticket, .. } => Some(ticket),
             Overlay::Form(form) => Some(&form.ticket),
-            Overlay::Help(_) | Overlay::Problems(_) | Overlay::Palette(_) => None,
+            Overlay::Help(_) | Overlay::Problems(_) | Overlay::Palette(_) | Overlay::ConfirmAll { .. } => None,
         }
     }
 
@@ -110,7 +112,7 @@ impl Overlay {
             }
             Overlay::Form(form) if form.options.is_empty() => vec![Action::Accept, Action::NewLine, Action::Back],
             Overlay::Form(_) => vec![Action::Accept, Action::Suggest, Action::NewLine, Action::Back],
-            Overlay::Confirm { .. } => vec![Action::Yes, Action::Back],
+            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => vec![Action::Yes, Action::Back],
         }
     }
 
@@ -124,7 +126,8 @@ impl Overlay {
             | Overlay::Problems(_)
             | Overlay::Detail { .. }
             | Overlay::Request { .. }
-            | Overlay::Confirm { .. } => {}
+            | Overlay::Confirm { .. }
+            | Overlay::ConfirmAll { .. } => {}
         }
     }
 
@@ -148,7 +151,7 @@ impl Overlay {
             Overlay::Palette(chooser) => chooser.act(action),
             Overlay::Picker { phases, .. } => phases.act(action),
             Overlay::Form(form) => form.act(action),
-            Overlay::Confirm { .. } => {}
+            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => {}
         }
     }
 
@@ -162,6 +165,7 @@ impl Overlay {
             }
             Overlay::Request { ticket, seen, .. } => request::lines(model, ticket, seen.request.as_ref(), columns),
             Overlay::Confirm { ticket, action, .. } => confirm::lines(model, ticket, *action),
+            Overlay::ConfirmAll { action } => confirm::lines_for_all(model, *action),
             Overlay::Form(form) => form.lines(model, columns),
             Overlay::Palette(_) | Overlay::Picker { .. } => Vec::new(),
         }
@@ -177,6 +181,7 @@ impl Overlay {
             Overlay::Palette(_) => plain("actions and tickets"),
             Overlay::Picker { ticket, .. } => (format!("{}: go on with", ticket.ticket), String::new()),
             Overlay::Form(form) => plain(&form.title()),
+            Overlay::ConfirmAll { action } => (format!("{}?", action.spec().label), String::new()),
             Overlay::Confirm { ticket, action, .. } => (format!("{action} {}?", ticket.ticket), String::new()),
         }
     }
@@ -248,7 +253,7 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
         | Overlay::Request { scroll, .. } => {
             scroll.draw(&overlay.lines(model, usize::from(sheet.inner.width)), sheet.inner, buffer);
         }
-        Overlay::Confirm { .. } => {
+        Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => {
             Scroll::default().draw(&overlay.lines(model, usize::from(sheet.inner.width)), sheet.inner, buffer);
         }
     }

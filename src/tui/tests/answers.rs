@@ -88,6 +88,25 @@ fn an_approval_is_bound_to_its_phase_and_its_overlay_closes_when_the_ticket_goes
 }
 
 #[test]
+fn everything_is_stopped_or_frozen_only_after_a_yes_and_resumed_by_one_key() {
+    let mut model = model(120, 40);
+    assert_eq!(model.press(&["S", "esc", "F", "esc", "ctrl-r"]), []);
+    assert_eq!(notice(&model), "resume all: nothing is stopped or frozen");
+    let sent = |effects: &[Effect]| match effects {
+        [Effect::Send { command, .. }] => Command::clone(command),
+        _ => panic!("not one command: {effects:?}"),
+    };
+    assert_eq!(sent(&model.press(&["S", "y"])), Command::StopAll { now: false });
+    assert_eq!(sent(&model.press(&["F", "enter"])), Command::FreezeAll);
+    let mut fleet = Fleet::clone(&model.fleet);
+    fleet.mode = Mode::Frozen { since: NOW };
+    model.update(NOW, Msg::Fleet(Arc::new(fleet)));
+    let screen = text(&model);
+    assert!(screen.contains("frozen") && screen.contains("ctrl-r resume all"), "{screen}");
+    assert_eq!(sent(&model.press(&["ctrl-r"])), Command::ResumeAll);
+}
+
+#[test]
 fn pausing_is_one_key_both_ways() {
     assert_eq!(command(&model(120, 40).at("PAY-115").press(&["p"])).1, TicketAction::Pause);
     assert_eq!(command(&model(120, 40).at("PAY-120").press(&["p"])).1, TicketAction::Resume);
@@ -119,7 +138,7 @@ fn what_is_available_is_what_the_engine_accepts() {
     let rare = FleetBuilder::new()
         .ticket("S-1", "x", "", Status::Preparing)
         .ticket("S-2", "x", "implement", stopping)
-        .ticket("S-3", "x", "verify", Status::Backoff { until: ahead(9) })
+        .ticket("S-3", "x", "verify", Status::Backoff { until: ahead(9), because: None })
         .ticket("S-4", "x", "complete", Status::Complete { needs_attention: true, at: NOW })
         .ticket("S-5", "x", "complete", complete(NOW))
         .with("S-5", |ticket| ticket.progress.workspace.as_mut().unwrap().removed = true)

@@ -25,6 +25,7 @@ use crate::domain::command::{Command, Rejection, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::fleet::{Fleet, Input, Outbox};
 use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::mode::Mode;
 use crate::domain::problem::Problem;
 use crate::domain::session::{Answer, Ask};
 use crate::domain::ticket::{AfterStop, Status};

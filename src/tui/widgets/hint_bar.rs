@@ -137,6 +137,9 @@ fn hints(model: &Model) -> (Vec<Hint>, Vec<Hint>) {
 fn table_hints(model: &Model) -> Vec<Hint> {
     let ticket = model.ticket();
     let mut actions = ticket.map_or_else(Vec::new, |ticket| answers(&model.fleet, ticket));
+    if !model.fleet.mode.is_working() {
+        actions.push(Action::ResumeAll);
+    }
     let more = [Action::Attach, Action::Peek, Action::NextNeedingYou, Action::Detail, Action::Retry, Action::Skip];
     let rest = [Action::TogglePause, Action::Stop, Action::Zoom, Action::ToggleZoneCollapse];
     for action in more.into_iter().chain(rest) {

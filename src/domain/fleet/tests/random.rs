@@ -7,14 +7,14 @@ use proptest::prelude::*;
 
 use super::world::{World, approval, done, exited, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
-use crate::domain::command::TicketAction;
+use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox, Replay};
-use crate::domain::ids::RequestId;
+use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Ask, Outcome};
-use crate::domain::ticket::{Failure, FailureClass, Status};
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status};
 use crate::domain::workflow::{Asks, Phase, PhaseKind, Retry};
 use crate::domain::zone::placement;
 
@@ -32,10 +32,22 @@ enum Happening {
     Act { ticket: usize, action: TicketAction },
     /// The agent says something.
     Say { ticket: usize, what: u8 },
+    /// A person does something to everything at once.
+    Whole(Whole),
     /// Time passes.
     Wait(u64),
+    /// The machine sleeps and its clock is set.
+    Jump { stepped: i64, asleep: i64 },
     /// The engine is restarted: effects under way are forgotten.
     Restart,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Whole {
+    Stop,
+    StopNow,
+    Freeze,
+    Resume,
 }
 
 fn action() -> impl Strategy<Value = TicketAction> {
@@ -55,6 +67,9 @@ fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
         8 => (any::<usize>(), any::<u8>()).prop_map(|(nth, how)| Happening::Answer { nth, how }),
         2 => (any::<usize>(), any::<u8>()).prop_map(|(nth, how)| Happening::Again { nth, how }),
+        1 => prop::sample::select(vec![Whole::Stop, Whole::StopNow, Whole::Freeze, Whole::Resume, Whole::Resume])
+            .prop_map(Happening::Whole),
+        1 => (-100_000_i64..100_000, 0_i64..100_000).prop_map(|(stepped, asleep)| Happening::Jump { stepped, asleep }),
         4 => (0..TICKETS.len(), action()).prop_map(|(ticket, action)| Happening::Act { ticket, action }),
         2 => (0..TICKETS.len(), any::<u8>()).prop_map(|(ticket, what)| Happening::Say { ticket, what }),
         2 => (0_u64..200).prop_map(Happening::Wait),
@@ -96,7 +111,8 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
 
 /// The world's answer to an effect.
 fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
-    let failure = || Failure { class: FailureClass::Workspace, message: "no".into(), evidence: String::new() };
+    let class = if how < 128 { FailureClass::Workspace } else { FailureClass::Infra };
+    let failure = || Failure { class, message: "no".into(), evidence: String::new() };
     Some(match effect {
         Effect::Prepare { ticket, .. } => {
             let result = if how.is_multiple_of(5) { Err(failure()) } else { Ok(world.ready()) };
@@ -127,7 +143,10 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
         Effect::WatchAsker { session, request } if how.is_multiple_of(2) => {
             Report::Agent { session: session.clone(), report: AgentReport::Withdraw { request: request.clone() } }
         }
-        Effect::WatchAsker { .. } | Effect::StopSession { .. } | Effect::DeliverAnswer { .. } => return None,
+        Effect::WatchAsker { .. }
+        | Effect::StopSession { .. }
+        | Effect::FreezeSession { .. }
+        | Effect::DeliverAnswer { .. } => return None,
     })
 }
 
@@ -137,9 +156,20 @@ struct Life {
     open: Vec<Effect>,
     past: Vec<Effect>,
     intended: BTreeSet<String>,
+    /// How many seconds each session worked, frozen ones not.
+    worked: BTreeMap<SessionId, u64>,
+    /// What was last wished for the processes of each session.
+    frozen: BTreeMap<SessionId, bool>,
+    jumps: i64,
 }
 
 impl Life {
+    fn new(world: World) -> Self {
+        let open = world.effects.clone();
+        let (past, intended) = (Vec::new(), BTreeSet::new());
+        Self { world, open, past, intended, worked: BTreeMap::new(), frozen: BTreeMap::new(), jumps: 0 }
+    }
+
     fn step(&mut self, input: Input) {
         let before = self.world.fleet.clone();
         let about = about(&input);
@@ -149,6 +179,7 @@ impl Life {
         twin.step(self.world.now, input, &mut again);
         assert_eq!((&twin, &again.events), (&self.world.fleet, &out.events), "the same step gave something else");
         self.open.extend(out.effects.iter().cloned());
+        self.check_whole(&out);
         self.check(&before, about.as_deref(), &out);
     }
 
@@ -171,12 +202,24 @@ impl Life {
             }
             Happening::Answer { .. } | Happening::Again { .. } => {}
             Happening::Act { ticket, action } => {
-                let command = crate::domain::command::Command::Ticket { key: key(TICKETS[ticket]), action };
-                self.step(Input::Command(command));
+                self.act(TICKETS[ticket], action);
             }
             Happening::Say { ticket, what } => self.say(TICKETS[ticket], what),
-            Happening::Wait(seconds) => {
-                self.world.now = self.world.now.plus_seconds(seconds);
+            Happening::Whole(what) => self.step(Input::Command(match what {
+                Whole::Stop => Command::StopAll { now: false },
+                Whole::StopNow => Command::StopAll { now: true },
+                Whole::Freeze => Command::FreezeAll,
+                Whole::Resume => Command::ResumeAll,
+            })),
+            Happening::Wait(seconds) => self.wait(seconds),
+            Happening::Jump { stepped, asleep } => {
+                self.jumps += 1;
+                self.world.clock.elapsed += asleep as u64;
+                self.world.clock.at = self.world.clock.at.plus_millis(stepped + asleep);
+                self.world.now = self.world.clock.at;
+                if self.world.fleet.jump(&self.world.clock).is_some() {
+                    self.step(Input::Clock(self.world.clock.clone()));
+                }
                 self.step(Input::Due);
             }
             Happening::Restart => {
@@ -199,6 +242,74 @@ impl Life {
             },
         };
         self.step(Input::Report(Report::Agent { session, report }));
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.world.pass(seconds);
+        if !self.world.fleet.mode.is_frozen() {
+            self.worked.values_mut().for_each(|worked| *worked += seconds);
+        }
+        self.step(Input::Due);
+        self.nothing_works_too_long();
+    }
+
+    fn act(&mut self, ticket: &str, action: TicketAction) {
+        self.step(Input::Command(Command::Ticket { key: key(ticket), action }));
+    }
+
+    /// Follows what everything at once is told, and what time each session had.
+    fn check_whole(&mut self, out: &Outbox) {
+        let fleet = &self.world.fleet;
+        for effect in &out.effects {
+            if let Effect::FreezeSession { session, frozen } = effect {
+                self.frozen.insert(session.clone(), *frozen);
+            }
+        }
+        for recorded in &out.events {
+            let Event::Ticket { key, what } = &recorded.event else { continue };
+            match what {
+                TicketEvent::Started => assert!(fleet.mode.is_working(), "{key} starts"),
+                TicketEvent::SessionIntended { session, .. } => {
+                    assert!(fleet.mode.is_working(), "{session} starts");
+                    self.worked.insert(session.clone(), 0);
+                }
+                TicketEvent::StopRequested { then: AfterStop::TimedOut } => {
+                    let ticket = fleet.ticket(key).unwrap();
+                    let phase = fleet.phase_of(ticket).unwrap();
+                    let worked = self.worked[ticket.progress.status.session().unwrap()];
+                    let late = worked as i64 + self.tolerance() >= phase.timeout_seconds.unwrap() as i64;
+                    assert!(phase.is_poll() || late, "{key} worked {worked} s only");
+                }
+                _ => {}
+            }
+        }
+        for ticket in fleet.tickets.values() {
+            if let Status::Running { session, .. } = &ticket.progress.status {
+                let frozen = self.frozen.get(session).copied().unwrap_or_default();
+                assert_eq!(frozen, fleet.mode.is_frozen(), "{session} is frozen: {frozen}");
+            }
+            let history = &ticket.progress.history;
+            assert!(history.iter().all(|entry| entry.started_at <= entry.ended_at), "time went back: {history:?}");
+        }
+    }
+
+    /// Small naps and corrections of the clock are not noticed one by one.
+    fn tolerance(&self) -> i64 {
+        3 * self.jumps
+    }
+
+    fn nothing_works_too_long(&self) {
+        let fleet = &self.world.fleet;
+        for ticket in fleet.tickets.values().filter(|_| !fleet.mode.is_frozen()) {
+            let Some((phase, Status::Running { session, .. })) =
+                fleet.phase_of(ticket).zip(Some(&ticket.progress.status))
+            else {
+                continue;
+            };
+            let Some(timeout) = phase.timeout_seconds.filter(|_| !phase.is_poll()) else { continue };
+            let worked = self.worked[session] as i64;
+            assert!(worked <= timeout as i64 + self.tolerance(), "{session} works on after {worked} s");
+        }
     }
 
     fn check(&mut self, before: &Fleet, about: Option<&str>, out: &Outbox) {
@@ -244,7 +355,10 @@ impl Life {
                     let since = ticket.progress.phase_since;
                     entry.phase == phase.id && since.is_some_and(|since| entry.started_at > since)
                 });
-                let failed = failed.filter(|entry| matches!(entry.outcome, Outcome::Failed { .. })).count();
+                let failed = failed
+                    .filter(|_| self.jumps == 0)
+                    .filter(|entry| matches!(entry.outcome, Outcome::Failed { .. }))
+                    .count();
                 assert!(failed <= phase.retry.attempts as usize, "{key} failed more often than it may");
             }
             if about.is_some_and(|about| about != key.to_string()) {
@@ -270,7 +384,7 @@ fn starts(recorded: &Recorded, key: &crate::domain::ids::TicketKey) -> bool {
 /// The ticket an input is about.
 fn about(input: &Input) -> Option<String> {
     match input {
-        Input::Command(crate::domain::command::Command::Ticket { key, .. }) => Some(key.to_string()),
+        Input::Command(Command::Ticket { key, .. }) => Some(key.to_string()),
         Input::Report(Report::SessionEnded { session, .. } | Report::Agent { session, .. }) => {
             Some(session.ticket.to_string())
         }
@@ -301,8 +415,7 @@ proptest! {
     #[test]
     fn any_life_keeps_the_invariants(graph in graph(), life in prop::collection::vec(happening(), 1..120)) {
         let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
-        let open = world.effects.clone();
-        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);
         }
@@ -311,8 +424,7 @@ proptest! {
     #[test]
     fn any_life_is_decided_the_same_again(graph in graph(), life in prop::collection::vec(happening(), 1..80)) {
         let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
-        let open = world.effects.clone();
-        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);
         }
@@ -329,11 +441,11 @@ proptest! {
     #[test]
     fn any_life_can_be_brought_to_an_end(graph in graph(), life in prop::collection::vec(happening(), 1..60)) {
         let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
-        let open = world.effects.clone();
-        let mut at = Life { world, open, past: Vec::new(), intended: BTreeSet::new() };
+        let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);
         }
+        at.step(Input::Command(Command::ResumeAll));
         for _ in 0..400 {
             while let Some(effect) = at.open.pop() {
                 if let Some(report) = answer(&at.world, &effect, 6) {
@@ -342,18 +454,20 @@ proptest! {
             }
             for ticket in TICKETS {
                 match at.world.status(ticket).clone() {
-                    Status::Approval { .. } => { at.world.act(ticket, TicketAction::Approve { seen: Seen::default(), note: None }).unwrap(); }
-                    Status::Failed { .. } => { at.world.act(ticket, TicketAction::Skip { to: id("done") }).or_else(|_| at.world.act(ticket, TicketAction::Retry { interrupt: true })).unwrap(); }
+                    Status::Approval { .. } => at.act(ticket, TicketAction::Approve { seen: Seen::default(), note: None }),
+                    Status::Failed { .. } => {
+                        at.act(ticket, TicketAction::Skip { to: id("done") });
+                        if matches!(at.world.status(ticket), Status::Failed { .. }) {
+                            at.act(ticket, TicketAction::Retry { interrupt: true });
+                        }
+                    }
                     _ => {}
                 }
                 if at.world.ticket(ticket).progress.paused && !matches!(at.world.status(ticket), Status::Complete { .. }) {
-                    at.world.act(ticket, TicketAction::Resume).unwrap();
+                    at.act(ticket, TicketAction::Resume);
                 }
             }
-            at.open.append(&mut at.world.effects);
-            at.world.now = at.world.now.plus_seconds(1000);
-            at.step(Input::Due);
-            at.world.effects.clear();
+            at.wait(1000);
         }
         for ticket in TICKETS {
             prop_assert!(matches!(at.world.status(ticket), Status::Complete { .. }), "{ticket}: {:?}", at.world.status(ticket));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::clock::Reading;
 use crate::domain::command::{Command, Rejection, TicketAction};
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::Recorded;
@@ -56,11 +57,14 @@ pub(super) fn workflow(phases: Vec<Phase>) -> Arc<Workflow> {
     Arc::new(Workflow { name, description: String::new(), digest: "d1".into(), phases })
 }
 
+const START: Timestamp = Timestamp(1_000_000_000);
+
 /// A fleet, the workflow its tickets get, and everything it ever said.
 pub(super) struct World {
     pub(super) fleet: Fleet,
     pub(super) workflow: Arc<Workflow>,
     pub(super) now: Timestamp,
+    pub(super) clock: Reading,
     pub(super) journal: Vec<Recorded>,
     /// The same as a journal on disk tells it.
     pub(super) told: Vec<Told>,
@@ -72,7 +76,8 @@ impl World {
         let mut world = World {
             fleet: Fleet::default(),
             workflow: workflow(phases),
-            now: Timestamp(1_000_000),
+            now: START,
+            clock: Reading { at: START, elapsed: 5000, awake: 5000, boot: "first".into() },
             journal: Vec::new(),
             told: Vec::new(),
             effects: Vec::new(),
@@ -89,6 +94,7 @@ impl World {
             paused: false,
             tickets: Vec::new(),
         };
+        world.step(Input::Clock(world.clock.clone()));
         world.command(Command::PutPlan { plan }).unwrap();
         for (n, (ticket, blockers)) in tickets.iter().enumerate() {
             let brief = Brief {
@@ -135,9 +141,37 @@ impl World {
         self.step(Input::Report(report));
     }
 
+    /// Lets time pass without telling anybody.
+    pub(super) fn pass(&mut self, seconds: u64) {
+        self.clock.at = self.clock.at.plus_seconds(seconds);
+        self.clock.elapsed += seconds * 1000;
+        self.clock.awake += seconds * 1000;
+        self.now = self.clock.at;
+    }
+
     pub(super) fn wait(&mut self, seconds: u64) {
-        self.now = self.now.plus_seconds(seconds);
+        self.pass(seconds);
         self.step(Input::Due);
+    }
+
+    /// Lets the machine sleep, sets its clock, and takes the turn that an engine takes then.
+    pub(super) fn jump(&mut self, asleep: u64, stepped: i64) {
+        self.clock.elapsed += asleep;
+        self.clock.at = self.clock.at.plus_millis(stepped + asleep as i64);
+        self.now = self.clock.at;
+        self.look();
+    }
+
+    /// Takes the first part of an engine's turn.
+    pub(super) fn look(&mut self) -> Vec<Recorded> {
+        let mut events = Vec::new();
+        if self.fleet.jump(&self.clock).is_some() {
+            events = self.step(Input::Clock(self.clock.clone())).events;
+        }
+        if self.fleet.next_due().is_some_and(|due| due <= self.now) {
+            events.extend(self.step(Input::Due).events);
+        }
+        events
     }
 
     /// Answers every open wish for a workspace.

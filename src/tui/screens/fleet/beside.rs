@@ -98,6 +98,7 @@ fn ending(model: &Model, session: &SessionId) -> (String, Role) {
         Outcome::Success => (format!("{phase} ended well {ago} ago"), Role::Good),
         Outcome::Failed { failure } => (format!("{phase} failed {ago} ago: {}", clean(&failure.message)), Role::Bad),
         Outcome::Skipped => (format!("{phase} was skipped {ago} ago"), Role::Muted),
+        Outcome::Stopped => (format!("{phase} was stopped {ago} ago and runs again later"), Role::Warn),
         Outcome::Interrupted => (format!("{phase} was interrupted {ago} ago"), Role::Warn),
     }
 }

@@ -200,6 +200,7 @@ impl Page<'_> {
             Outcome::Success => (symbols.done, Role::Good, String::new()),
             Outcome::Failed { failure } => (symbols.failed, Role::Bad, clean(&failure.why())),
             Outcome::Skipped => (symbols.dot, Role::Muted, "skipped".to_owned()),
+            Outcome::Stopped => (symbols.paused, Role::Warn, "stopped, runs again later".to_owned()),
             Outcome::Interrupted => (symbols.paused, Role::Warn, "interrupted".to_owned()),
         };
         let theme = &self.model.setup.theme;

@@ -83,14 +83,19 @@ fn plan_name(model: &Model) -> String {
     }
 }
 
+/// Says how everything stands: a sign, a word and its colour.
 fn state(model: &Model) -> (&'static str, &'static str, Role) {
     let symbols = &model.setup.symbols;
-    let plans = model.fleet.plans.values();
+    let fleet = &model.fleet;
+    let plans = fleet.plans.values();
     let mut shown = plans.filter(|plan| model.setup.plan.as_ref().is_none_or(|only| plan.id == *only)).peekable();
     let all_paused = shown.peek().is_some() && shown.all(|plan| plan.paused);
     match model.setup.who {
         _ if model.gone.is_some() => (symbols.failed, "no engine", Role::Bad),
         _ if model.fleet.live.stalled.is_some() => (symbols.failed, "stalled: nothing starts", Role::Bad),
+        _ if fleet.mode.is_frozen() => (symbols.paused, "frozen", Role::Warn),
+        _ if fleet.has_stopped() => (symbols.paused, "stopped", Role::Warn),
+        _ if !fleet.mode.is_working() => (symbols.paused, "stopping", Role::Warn),
         _ if all_paused => (symbols.paused, "paused", Role::Warn),
         Who::Owner => (symbols.running, "running", Role::Good),
         Who::Client => (symbols.running, "running elsewhere", Role::Good),
