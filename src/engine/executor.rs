@@ -17,7 +17,7 @@ use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::plan::Plan;
-use crate::domain::session::{Answer, StoppedBy};
+use crate::domain::session::{Answer, Outcome, StoppedBy};
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
 use crate::domain::workflow::Capture;
 use crate::faults;
@@ -286,14 +286,19 @@ async fn start(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
     slots.runtime.start(launch).await
 }
 
-/// Makes the ticket's checkout again, from its branch, where somebody removed it; no retry could get on without it.
+/// Makes the ticket's checkout fit for work again, for no retry could get on without it: from its branch where somebody
+/// removed it, and without the locks of a git that was killed with the session before.
 async fn restore(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
     let Some(checkout) = order.ticket.progress.workspace.as_ref().filter(|checkout| !checkout.removed) else {
         return Ok(());
     };
     // What cannot be looked at is not known to be gone.
     if tokio::fs::try_exists(&checkout.path).await.unwrap_or(true) {
-        return Ok(());
+        let before = order.ticket.progress.history.last();
+        return match before.is_some_and(|entry| entry.outcome != Outcome::Success) {
+            true => slots.workspace.free(own_workspace(slots, &order.plan, &order.ticket)?).await,
+            false => Ok(()),
+        };
     }
     tracing::warn!("the worktree {} of {} is gone and is made again", checkout.path, order.ticket.brief.key);
     let request = own_workspace(slots, &order.plan, &order.ticket)?;

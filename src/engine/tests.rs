@@ -175,6 +175,10 @@ impl Workspace for World {
         Box::pin(async { Ok(WorkspaceReady { path, branch, base_branch, base_commit, adopted: false }) })
     }
 
+    fn free(&self, _: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {
         self.asked.lock().unwrap().push(request);
         Box::pin(async { Ok(Removal::Removed { kept_ref: "refs/heads/b".into() }) })

@@ -181,7 +181,7 @@ impl Turns {
 
     fn publish(&mut self, steps: Vec<Step>, live_changed: bool) {
         let events: Vec<Recorded> = steps.into_iter().flat_map(|step| step.events).collect();
-        if events.is_empty() && !live_changed {
+        if events.is_empty() && !live_changed && self.stale.is_empty() {
             return;
         }
         self.published = share(&self.fleet);

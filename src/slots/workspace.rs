@@ -55,6 +55,10 @@ pub trait Workspace: Send + Sync {
     /// Makes the checkout and its branch, or adopts what is already there. May be repeated.
     fn prepare(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<WorkspaceReady, SlotError>>;
 
+    /// Frees the checkout of what a git left locked that was killed together with a session in it. Only while no session
+    /// is at work there. May be repeated.
+    fn free(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>>;
+
     /// Removes the checkout if nothing can be lost by it; the rule is checked again at that moment. May be repeated.
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>>;
 }

@@ -45,7 +45,12 @@ pub(super) fn settle(path: &Path, common_dir: &Path) -> io::Result<()> {
     match registration(&aside, common_dir) {
         Some(known) if is_for(&known, path) => rename(&aside, path),
         Some(unknown) if !unknown.exists() => delete(&aside),
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => {
+            // Goes only where it is empty: then only the last step of a deletion was left.
+            let _not_ours = fs::remove_dir(&aside);
+            Ok(())
+        }
     }
 }
 

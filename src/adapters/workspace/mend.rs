@@ -184,13 +184,34 @@ pub(super) fn unlock_index(git_dir: &Path, path: &Path) -> io::Result<()> {
     let lock = git_dir.join("index.lock");
     let Ok(found) = lock.symlink_metadata() else { return Ok(()) };
     let age = found.modified().ok().and_then(|since| since.elapsed().ok()).unwrap_or_default();
-    let left_over = age > LEFTOVER || is_being_made(git_dir);
-    let user = || who::inside(path).or_else(|| who::git_at(path)).or_else(|| who::opener(&lock));
-    if !left_over || user().is_some() {
+    if age > LEFTOVER || is_being_made(git_dir) { remove_lock(&lock, path) } else { Ok(()) }
+}
+
+/// Frees the worktree of `request` of the locks of a git that was killed together with the session before.
+pub(super) fn free(request: &WorkspaceRequest) -> Result<(), SlotError> {
+    let repo = Repository::open(&request.repo)?;
+    let (path, ours) = (real(&request.path), lock_of(request));
+    let mut checkouts = repo.checkouts()?.into_iter();
+    let there = checkouts.find(|there| there.path == path && there.locked.as_ref() == Some(&ours));
+    let Some(there) = there else { return Ok(()) };
+    let branch = repo.common_dir()?.join(format!("refs/heads/{}.lock", request.branch));
+    for lock in [there.git_dir.join("index.lock"), there.git_dir.join("HEAD.lock"), branch] {
+        remove_lock(&lock, &path).map_err(|error| {
+            let words = format!("{} cannot be removed: {error}", lock.display());
+            SlotError::new(ErrorClass::Misconfigured, words)
+        })?;
+    }
+    Ok(())
+}
+
+/// Removes a lock of git's unless a process is in the worktree or has it open.
+fn remove_lock(lock: &Path, path: &Path) -> io::Result<()> {
+    let user = || who::inside(path).or_else(|| who::git_at(path)).or_else(|| who::opener(lock));
+    if lock.symlink_metadata().is_err() || user().is_some() {
         return Ok(());
     }
     tracing::warn!(lock = %lock.display(), "removed the lock that a git left when it was killed");
-    match fs::remove_file(&lock) {
+    match fs::remove_file(lock) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -77,6 +77,10 @@ impl Workspace for GitWorkspace {
         Box::pin(self.prepare_checkout(request))
     }
 
+    fn free(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(look(move || mend::free(&request)))
+    }
+
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {
         Box::pin(self.remove_checkout(request, || Ok(())))
     }

@@ -194,6 +194,8 @@ fn finish(field: &Field) {
         assert_ne!(run.status.code(), Some(3), "a ticket failed:\n{}\n{}", status(field), log_of(field));
         field.answer();
     }
+    // Snapshots may lag behind the journal until an engine ends in order.
+    field.home.ok(&field.repo, &["run", "--until-done"]);
 }
 
 /// Returns what a person would see, and why worktrees are still there.

@@ -170,6 +170,23 @@ async fn the_lock_of_a_git_that_was_killed_in_the_ticket_s_worktree_is_removed_o
 }
 
 #[tokio::test]
+async fn the_locks_of_a_git_that_was_killed_with_its_session_go_at_once_but_none_that_somebody_has() {
+    let ground = Ground::new();
+    let path = ground.prepared("T-1").await.path;
+    let branch = ground.repo.join(".git/refs/heads/aotui/T-1.lock");
+    let locks = [ground.registration("T-1").join("index.lock"), ground.registration("T-1").join("HEAD.lock"), branch];
+    for lock in &locks {
+        fs::write(lock, "").unwrap();
+    }
+    let held = fs::File::open(&locks[0]).unwrap();
+    ground.workspaces().free(ground.request("T-1")).await.unwrap();
+    assert_eq!([true, false, false], [0, 1, 2].map(|n: usize| locks[n].exists()));
+    drop(held);
+    ground.workspaces().free(ground.request("T-1")).await.unwrap();
+    ground.commit(&path, "work", "it can be worked in\n");
+}
+
+#[tokio::test]
 async fn what_cannot_be_proven_is_left_alone_and_said_in_one_message() {
     let ground = Ground::new();
     let path = ground.prepared("T-1").await.path;

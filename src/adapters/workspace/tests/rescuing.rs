@@ -190,6 +190,11 @@ async fn what_a_killed_removal_left_is_put_back_or_finished() {
     fs::remove_file(place.join("README")).unwrap();
     assert!(!ground.prepared("T-2").await.adopted, "git had forgotten it, so the deletion was finished");
     assert!(!place.exists() && ready.path.join("README").exists());
+
+    removed(&ground, "T-2").await;
+    fs::create_dir(&place).unwrap();
+    removed(&ground, "T-2").await;
+    assert!(!place.exists(), "the last step of the deletion was left");
 }
 
 #[tokio::test]
