@@ -18,6 +18,9 @@ use crate::report::{self, ReportError};
 /// How long a system that is short of something is left alone.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// How long nobody takes to write a report.
+const UNFINISHED_FOR: Duration = Duration::from_secs(600);
+
 /// Says that a report's consequences are on disk, so that its file may go.
 pub type Settled = Box<dyn FnOnce() + Send>;
 
@@ -36,6 +39,7 @@ where
         }
     })?;
     watcher.watch(&spool, RecursiveMode::NonRecursive)?;
+    forget_unfinished(&spool);
     let under_way: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
     loop {
         let (paths, mut short) = match waiting(&spool) {
@@ -86,6 +90,18 @@ fn lock(paths: &Mutex<HashSet<PathBuf>>) -> std::sync::MutexGuard<'_, HashSet<Pa
     paths.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Removes what those left who were killed while they wrote a report; whoever still writes one does so in a moment.
+fn forget_unfinished(spool: &Path) {
+    for entry in std::fs::read_dir(spool).into_iter().flatten().flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(report::UNFINISHED);
+        let age =
+            entry.metadata().and_then(|meta| meta.modified()).map(|written| written.elapsed().unwrap_or_default());
+        if unfinished && age.is_ok_and(|age| age > UNFINISHED_FOR) {
+            let _gone_already = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Lists the reports that are there, oldest first within a session.
 fn waiting(spool: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(spool)?.flatten().map(|entry| entry.path()).collect();
@@ -100,6 +116,21 @@ fn waiting(spool: &Path) -> io::Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_reporter_left_goes_and_what_is_being_written_stays() {
+        let spool = tempfile::tempdir().unwrap();
+        let [old, new, report] = [".tmp-old", ".tmp-new", "p~A~1.7-1.json"].map(|name| spool.path().join(name));
+        for path in [&old, &new, &report] {
+            std::fs::write(path, "{").unwrap();
+        }
+        let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+        for path in [&old, &report] {
+            std::fs::File::options().write(true).open(path).unwrap().set_modified(an_hour_ago).unwrap();
+        }
+        forget_unfinished(spool.path());
+        assert_eq!([old.exists(), new.exists(), report.exists()], [false, true, true]);
+    }
 
     #[test]
     fn only_a_shortage_keeps_a_report_that_cannot_be_read() {

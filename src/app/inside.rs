@@ -1,5 +1,6 @@
 //! Inside a session: `aotui report …`, the built-in steps of workflows, and no for verbs that are a person's.
 
+use std::io;
 use std::path::PathBuf;
 
 use super::say;
@@ -55,8 +56,19 @@ pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {
 fn failed(error: &ReportError) -> Failure {
     match error {
         ReportError::NotInSession { .. } => Failure::usage(error.to_string()),
-        ReportError::Io { .. } | ReportError::Invalid { .. } => Failure::error(error.to_string()),
+        ReportError::Io { path, source } if is_full(source) => {
+            let path = path.display();
+            Failure::error(format!("the disk with {path} is full, so this was not reported: {source}"))
+                .hint("report it again when there is room")
+        }
+        ReportError::Io { .. } | ReportError::Invalid { .. } => {
+            Failure::error(format!("this was not reported: {error}"))
+        }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Lands the branch of the session's ticket on its base.

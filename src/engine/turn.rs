@@ -217,3 +217,46 @@ fn settle(pending: Vec<Pending>, answers: Vec<Result<(), Rejection>>) {
         settled();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::bus;
+    use crate::domain::command::TicketAction;
+    use crate::domain::problem::Problem;
+
+    fn command(command: Command) -> Pending {
+        Pending::new(Input::Command(command))
+    }
+
+    fn put(n: usize) -> Pending {
+        let brief = serde_json::json!({ "key": format!("p/T-{n}"), "title": "Make it better" });
+        let brief = serde_json::from_value(brief).unwrap();
+        command(Command::PutTicket { brief, order: 0, blocked_by: Vec::new() })
+    }
+
+    #[tokio::test]
+    async fn a_turn_waits_for_the_disk_once_however_much_came_and_never_without_an_event() {
+        let state = tempfile::tempdir().unwrap();
+        let (store, mut loaded) = Store::open(state.path()).unwrap();
+        loaded.fleet.policy.dispatch = false;
+        let snapshots = Snapshots::start(store.layout.clone()).unwrap();
+        let (end, _link) = bus(Arc::new(loaded.fleet.clone()));
+        let mut turns = Turns::new(store, snapshots, loaded.fleet, end.publisher);
+        let syncs = |turns: &Turns| turns.journal.lock().unwrap().syncs();
+
+        let plan = serde_json::from_value(serde_json::json!({ "id": "p", "name": "p" })).unwrap();
+        let mut all = vec![command(Command::PutPlan { plan })];
+        all.extend((0..200).map(put));
+        turns.take(all).await;
+        assert_eq!((turns.fleet().tickets.len(), syncs(&turns)), (200, 1));
+
+        for _ in 0..10 {
+            let key = "p/T-1".parse().unwrap();
+            turns.take(vec![command(Command::Ticket { key, action: TicketAction::Pause })]).await;
+            let problems = vec![Problem::in_file("plan.json", "live facts are not recorded")];
+            turns.take(vec![command(Command::SetProblems { problems })]).await;
+        }
+        assert_eq!(syncs(&turns), 2, "what changes nothing is not recorded");
+    }
+}

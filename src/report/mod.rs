@@ -25,6 +25,9 @@ pub use answers::{answer, read_answer, wait_answer};
 pub use presence::{forget, listen};
 pub use reporter::{Asking, Reporter};
 
+/// How the name of a report begins while it is being written.
+pub const UNFINISHED: &str = ".tmp-";
+
 /// Largest file accepted, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
@@ -111,7 +114,7 @@ pub fn read(path: &Path) -> Result<ReportFile, ReportError> {
 /// Writes `content` as JSON to a file without a final name in `directory`; only its owner may read it.
 fn temporary_in(directory: &Path, content: &impl Serialize) -> Result<tempfile::NamedTempFile, ReportError> {
     let write = || {
-        let mut file = tempfile::Builder::new().prefix(".tmp-").tempfile_in(directory)?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory)?;
         let mut bytes = serde_json::to_vec(content)?;
         bytes.push(b'\n');
         faults::write_all("report.write", file.as_file_mut(), &bytes)?;

@@ -77,9 +77,9 @@ pub(super) struct State {
     /// How far the ticket got: a [`Progress`], taken as it stands in the file, so that its hash does not depend on what
     /// another version would make of it.
     progress: Value,
-    /// Hash of the rest of this part; another hash means that it is damaged.
-    #[serde(default)]
-    check: String,
+    /// Hash of the rest of this part; another hash means that it is damaged. A file without one is believed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check: Option<String>,
     #[serde(skip)]
     known: Option<Progress>,
 }
@@ -91,10 +91,10 @@ impl State {
             seq,
             brief: brief_digest(brief),
             progress: serde_json::to_value(progress)?,
-            check: String::new(),
+            check: None,
             known: None,
         };
-        state.check = state.digest();
+        state.check = Some(state.digest());
         Ok(state)
     }
 
@@ -109,7 +109,7 @@ impl State {
     }
 
     fn understand(&mut self) {
-        let whole = self.check == self.digest();
+        let whole = self.check.as_ref().is_none_or(|check| *check == self.digest());
         self.known = self.claimed().filter(|_| whole);
     }
 

@@ -172,7 +172,13 @@ fn a_full_disk_stops_nothing_that_runs_and_everything_goes_on_when_there_is_room
     assert_eq!(home.ticket(&repo, "A")["zone"], "working");
     assert!(!home.processes().is_empty(), "the session goes on");
 
-    // An engine that starts on the full disk waits too, and so does a report of the agent's.
+    let session = home.state().join("sessions/repo~A~1");
+    let mut report = home.command(&repo, &["report", "progress", "half way"]);
+    report.env("AOTUI_SESSION_ID", "repo~A~1").env("AOTUI_SPOOL", home.state().join("spool"));
+    let report = Ran::of(&report.env("AOTUI_SESSION_DIR", session).output().unwrap(), &["report"]);
+    assert!(report.code == 1 && report.stderr.contains("is full, so this was not reported"), "{report:?}");
+
+    // An engine that starts on the full disk waits too.
     engine.kill();
     let Ran { code, stderr, .. } = until("a change fails", String::new, &mut change);
     assert!(code == 1 && stderr.contains("is full"), "without an engine: {stderr}");
