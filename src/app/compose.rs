@@ -40,7 +40,8 @@ pub(super) struct Running {
 
 /// Starts an engine on the state of `house`, for these tickets alone where some are named.
 pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result<Running, Failure> {
-    let (store, mut loaded) = Store::open(&house.settings.state_dir)?;
+    let (mut store, mut loaded) = Store::open(&house.settings.state_dir)?;
+    store.journal.keep(u64::from(house.settings.recordings.journal_megabytes) << 20);
     let layout = store.layout.clone();
     loaded.fleet.policy = Policy { max_concurrency: house.settings.max_concurrency, dispatch: true, only };
     let server = Server::bind(&house.socket()?).map_err(|error| Failure::error(error.to_string()))?;

@@ -50,17 +50,19 @@ pub struct Settings {
     pub leave_chord: String,
     /// Seconds a session that is told to end has before it is killed.
     pub stop_grace: u64,
-    /// How much of the recordings of sessions is kept, and for how long.
+    /// How much of the past is kept, and for how long.
     pub recordings: Recordings,
 }
 
-/// How recordings of sessions are kept.
+/// How recordings of sessions and the journal are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Recordings {
     /// About how much room one may take, in megabytes of a million bytes.
     pub megabytes: u32,
     /// Days for which they are kept after the session's end; then `aotui gc` may delete them.
     pub days: u32,
+    /// Megabytes of older parts of the journal that are kept.
+    pub journal_megabytes: u32,
 }
 
 /// Keys of the system whose files we read too, which mean nothing here.
@@ -88,7 +90,7 @@ impl Settings {
             keys: BTreeMap::new(),
             leave_chord: "ctrl-\\".to_owned(),
             stop_grace: 4,
-            recordings: Recordings { megabytes: 64, days: 14 },
+            recordings: Recordings { megabytes: 64, days: 14, journal_megabytes: 64 },
         }
     }
 
@@ -175,6 +177,8 @@ impl Settings {
         self.stop_grace = grace.map_or(self.stop_grace, u64::from);
         let megabytes = fields.number("recordingMegabytes", 1, 1_000_000, report);
         self.recordings.megabytes = megabytes.unwrap_or(self.recordings.megabytes);
+        let journal = fields.number("journalMegabytes", 1, 1_000_000, report);
+        self.recordings.journal_megabytes = journal.unwrap_or(self.recordings.journal_megabytes);
         let days = fields.number("keepDays", 0, 36_500, report);
         self.recordings.days = days.unwrap_or(self.recordings.days);
         if let Some(path) = directory(&mut fields, "stateDir", places, report) {

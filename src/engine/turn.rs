@@ -224,6 +224,7 @@ mod tests {
     use crate::bus::bus;
     use crate::domain::command::TicketAction;
     use crate::domain::problem::Problem;
+    use crate::engine::SystemClock;
 
     fn command(command: Command) -> Pending {
         Pending::new(Input::Command(command))
@@ -242,7 +243,7 @@ mod tests {
         loaded.fleet.policy.dispatch = false;
         let snapshots = Snapshots::start(store.layout.clone()).unwrap();
         let (end, _link) = bus(Arc::new(loaded.fleet.clone()));
-        let mut turns = Turns::new(store, snapshots, loaded.fleet, end.publisher);
+        let mut turns = Turns::new(store, snapshots, loaded.fleet, end.publisher, Arc::new(SystemClock::new()));
         let syncs = |turns: &Turns| turns.journal.lock().unwrap().syncs();
 
         let plan = serde_json::from_value(serde_json::json!({ "id": "p", "name": "p" })).unwrap();

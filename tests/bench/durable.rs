@@ -20,7 +20,7 @@ use aotui::config::settings::Settings;
 use aotui::domain::command::{Command, TicketAction};
 use aotui::domain::fleet::Policy;
 use aotui::domain::ids::TicketKey;
-use aotui::engine::{Engine, Slots};
+use aotui::engine::{Engine, Slots, SystemClock};
 use aotui::store::Store;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,7 @@ fn engine(home: &Path) -> Outcome<(Link, CancellationToken)> {
         runtime: Arc::new(HolderRuntime::new(layout.sessions(), Vec::new())),
         workspace: Arc::new(GitWorkspace::new()),
         stop_grace: Duration::ZERO,
+        clock: Arc::new(SystemClock::new()),
     };
     let (end, link) = bus(Arc::new(loaded.fleet.clone()));
     let (engine, _reports) = Engine::new(store, loaded.fleet, Vec::new(), end, slots)?;
