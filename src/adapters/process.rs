@@ -17,6 +17,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::slots::ErrorClass;
+
 /// How long a group that was asked to stop may take before it is killed.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long output is still read after the program itself ended.
@@ -214,6 +216,17 @@ pub enum RunError {
         /// What the operating system said.
         source: io::Error,
     },
+}
+
+impl RunError {
+    /// Returns what policy goes by.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            RunError::NotFound { .. } => ErrorClass::Misconfigured,
+            RunError::NotStarted { source, .. } => ErrorClass::of(source),
+            RunError::TimedOut { .. } | RunError::Lost { .. } => ErrorClass::Transient,
+        }
+    }
 }
 
 /// Returns aotui's own environment without the variables `keep` refuses.

@@ -307,7 +307,7 @@ async fn restore(slots: &Slots, order: &WorkOrder) -> Result<(), SlotError> {
 
 async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
     if let Some(message) = exit.spawn_error {
-        let class = FailureClass::Misconfigured;
+        let class = if exit.may_start_later { FailureClass::Infra } else { FailureClass::Misconfigured };
         return SessionEnd::NotStarted { failure: Failure { class, message, evidence: String::new() } };
     }
     let session = order.session.clone();

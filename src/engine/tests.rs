@@ -16,13 +16,13 @@ use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
 use crate::domain::plan::Plan;
 use crate::domain::session::{Answer, StoppedBy};
-use crate::domain::ticket::{Checkout, Ticket};
+use crate::domain::ticket::{Checkout, FailureClass, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Workflow;
 use crate::slots::launcher::Launcher;
 use crate::slots::runtime::{Exit, Launch, Observed, Runtime};
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};
-use crate::slots::{SlotError, SlotFuture};
+use crate::slots::{ErrorClass, SlotError, SlotFuture};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -107,7 +107,10 @@ impl Runtime for World {
     fn start(&self, _: Launch) -> SlotFuture<'_, Result<(), SlotError>> {
         self.starting.send_replace(true);
         Box::pin(async {
-            self.may_start.acquire().await.unwrap().forget();
+            let Ok(permit) = self.may_start.acquire().await else {
+                return Err(SlotError::new(ErrorClass::Transient, "fork failed"));
+            };
+            permit.forget();
             self.running.send_replace(Some(true));
             Ok(())
         })
@@ -256,6 +259,18 @@ async fn what_an_engine_that_died_only_meant_to_start_is_started_by_the_next_unl
         assert!(matches!(next(&mut reports).await, Report::SessionEnded { end: SessionEnd::Exited { .. }, .. }));
         assert_eq!(*world.starting.borrow(), starts);
     }
+}
+
+#[tokio::test]
+async fn a_machine_that_is_short_of_something_is_not_taken_for_one_that_is_set_up_wrongly() {
+    let world = World::new();
+    let (mut executor, mut reports) = executor(&world);
+    world.may_start.close();
+    executor.start(Effect::RunSession { order: Box::new(order("/")), reattach: false });
+    let Report::SessionEnded { end: SessionEnd::NotStarted { failure }, .. } = next(&mut reports).await else {
+        panic!("started")
+    };
+    assert_eq!((failure.class, failure.message.as_str()), (FailureClass::Infra, "fork failed"));
 }
 
 #[tokio::test]

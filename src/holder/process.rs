@@ -22,7 +22,7 @@ use super::pump::{drain, read_stdout, read_terminal, write_terminal};
 use super::recorder::Recorder;
 use super::serve::{Session, Terminal, accept};
 use super::socket;
-use super::spawn::{Spawned, pty_size, spawn};
+use super::spawn::{NotSpawned, Spawned, pty_size, spawn};
 use super::tree::Tree;
 use crate::faults;
 use crate::slots::runtime::{Exit, Launch};
@@ -109,8 +109,8 @@ fn run(dir: &SessionDir, launch: &Launch) -> io::Result<()> {
     wait_while_frozen(dir);
     let spawned = match spawn(dir, launch, &record.mark) {
         Ok(spawned) => spawned,
-        Err(problem) => {
-            dir.write_exit(&Exit { spawn_error: Some(problem), ..Exit::at(now()) })?;
+        Err(NotSpawned { why, may_start_later }) => {
+            dir.write_exit(&Exit { spawn_error: Some(why), may_start_later, ..Exit::at(now()) })?;
             say(&[READY]);
             return Ok(());
         }

@@ -11,6 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use super::files::SessionDir;
 use super::program;
 use super::tree::MARK;
+use crate::slots::ErrorClass;
 use crate::slots::runtime::Launch;
 
 /// Tells a process, and whoever looks at its environment, which session it belongs to.
@@ -32,25 +33,52 @@ pub(super) struct Spawned {
     pub(super) stdout: Option<File>,
 }
 
+/// Why a program could not be started.
+pub(super) struct NotSpawned {
+    /// For a person.
+    pub(super) why: String,
+    /// Whether the machine was only short of something.
+    pub(super) may_start_later: bool,
+}
+
+impl From<String> for NotSpawned {
+    fn from(why: String) -> Self {
+        Self { why, may_start_later: false }
+    }
+}
+
+impl NotSpawned {
+    fn because(error: &io::Error, why: String) -> Self {
+        Self { why, may_start_later: ErrorClass::of(error) == ErrorClass::Transient }
+    }
+}
+
 /// Starts the program with the session's mark, or says for a person why that is not possible.
-pub(super) fn spawn(dir: &SessionDir, launch: &Launch, mark: &str) -> Result<Spawned, String> {
+pub(super) fn spawn(dir: &SessionDir, launch: &Launch, mark: &str) -> Result<Spawned, NotSpawned> {
     let program = program::find(launch)?;
     let size = pty_size(launch.cols, launch.rows);
-    let pair =
-        native_pty_system().openpty(size).map_err(|error| format!("no terminal could be opened for it: {error:#}"))?;
+    // What keeps a terminal from being opened is not said but in words; there are too many of them, as a rule.
+    let pair = native_pty_system().openpty(size).map_err(|error| NotSpawned {
+        why: format!("no terminal could be opened for it: {error:#}"),
+        may_start_later: true,
+    })?;
     let stdout = if launch.separate_stdout {
-        let fifo = open_fifo(&dir.fifo()).map_err(|error| format!("its stdout could not be set up: {error}"))?;
+        let fifo = open_fifo(&dir.fifo())
+            .map_err(|error| NotSpawned::because(&error, format!("its stdout could not be set up: {error}")))?;
         Some(fifo)
     } else {
         None
     };
     let mut command = command(dir, launch, &program);
     command.env(MARK, mark);
-    let child = pair
-        .slave
-        .spawn_command(command)
-        .map_err(|error| format!("the program `{}` could not be started: {error:#}", program.display()))?;
-    let pid = child.process_id().ok_or("the program was started, but has no process id")?;
+    let child = pair.slave.spawn_command(command).map_err(|error| {
+        let why = format!("the program `{}` could not be started: {error:#}", program.display());
+        match error.downcast_ref() {
+            Some(cause) => NotSpawned::because(cause, why),
+            None => NotSpawned::from(why),
+        }
+    })?;
+    let pid = child.process_id().ok_or_else(|| "the program was started, but has no process id".to_owned())?;
     // Where the kernel has no such file the program is as likely to go as its holder; nothing else changes.
     let _ = fs::write(format!("/proc/{pid}/oom_score_adj"), OOM_SCORE);
     Ok(Spawned { master: pair.master, slave: pair.slave, pid, stdout })

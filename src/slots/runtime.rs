@@ -52,6 +52,9 @@ pub struct Exit {
     pub core_dumped: bool,
     /// Why the program could not be started at all (no such program, no such directory).
     pub spawn_error: Option<String>,
+    /// Whether it may be started later: the machine was only short of something.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_start_later: bool,
     /// Who had it ended; `None` where it came to its own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stopped>,
@@ -73,6 +76,7 @@ impl Exit {
             signal: None,
             core_dumped: false,
             spawn_error: None,
+            may_start_later: false,
             stopped: None,
             left_behind: Vec::new(),
             lost_bytes: 0,

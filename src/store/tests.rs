@@ -414,3 +414,18 @@ fn a_line_says_what_its_step_reacted_to_and_lines_that_do_not_are_read_too() {
     assert_eq!(read_journal(&path, 0).unwrap().events, events);
     assert_eq!(open(state.path()).1.fleet.tickets, fleet.tickets);
 }
+
+#[test]
+fn what_was_said_to_everything_is_there_again_with_and_without_snapshots() {
+    for snapshots in [false, true] {
+        let state = tempfile::tempdir().unwrap();
+        let (mut store, loaded) = open(state.path());
+        let mut fleet = loaded.fleet;
+        let commands = vec![Command::PutPlan { plan: plan("p") }, put("A"), Command::FreezeAll];
+        carry_out(&mut store, &mut fleet, commands, snapshots);
+        drop(store);
+        let again = open(state.path()).1.fleet;
+        assert_eq!((again.mode, again.at), (fleet.mode, fleet.at), "snapshots: {snapshots}");
+        assert!(again.mode.is_frozen());
+    }
+}

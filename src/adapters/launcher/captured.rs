@@ -19,8 +19,9 @@ pub(super) async fn run(script: &str, cwd: &Path, env: BTreeMap<String, String>)
     let call = Call::new("/bin/sh", cwd).args(["-c", script]).envs(env).limit(DEADLINE).stdout_kept(CAP);
     let output = call.run().await.map_err(|error| {
         let class = match error {
-            RunError::NotFound { .. } | RunError::NotStarted { .. } => ErrorClass::Misconfigured,
-            RunError::TimedOut { .. } | RunError::Lost { .. } => ErrorClass::Transient,
+            // It would take as long again.
+            RunError::TimedOut { .. } => ErrorClass::Misconfigured,
+            _ => error.class(),
         };
         SlotError::new(class, error.to_string())
     })?;

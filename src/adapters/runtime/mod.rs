@@ -83,7 +83,7 @@ impl HolderRuntime {
         written.map_err(|error| {
             let path = dir.path().display();
             SlotError::new(
-                ErrorClass::Misconfigured,
+                ErrorClass::of(&error),
                 format!("session {} cannot be written to `{path}`: {error}", launch.session),
             )
         })?;

@@ -135,9 +135,9 @@ pub(crate) enum GitError {
 impl From<GitError> for SlotError {
     fn from(error: GitError) -> Self {
         let class = match &error {
-            GitError::Run(RunError::TimedOut { .. } | RunError::Lost { .. }) => ErrorClass::Transient,
+            GitError::Run(error) => error.class(),
             GitError::Failed { contended: true, .. } => ErrorClass::Transient,
-            GitError::Unusable(_) | GitError::Run(_) | GitError::Failed { .. } => ErrorClass::Misconfigured,
+            GitError::Unusable(_) | GitError::Failed { .. } => ErrorClass::Misconfigured,
         };
         Self::new(class, error.to_string())
     }
@@ -262,7 +262,10 @@ impl Git {
     pub(super) async fn version(&self) -> Result<String, GitError> {
         let needs = format!("aotui needs git {}.{} or newer", OLDEST.0, OLDEST.1);
         let call = Call::new("git", "/").envs(self.env.clone()).args(["version"]);
-        let output = call.run().await.map_err(|error| GitError::Unusable(format!("{needs}: {error}")))?;
+        let output = call.run().await.map_err(|error| match error.class() {
+            ErrorClass::Transient => GitError::Run(error),
+            _ => GitError::Unusable(format!("{needs}: {error}")),
+        })?;
         let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         match version_in(&said) {
             Some(version) if version >= OLDEST => Ok(said),
