@@ -7,8 +7,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -38,6 +40,7 @@ pub struct Call {
     dir: PathBuf,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    held: Option<Arc<OwnedFd>>,
     limit: Duration,
     stdout_kept: usize,
 }
@@ -51,6 +54,7 @@ impl Call {
             dir: dir.into(),
             env: Vec::new(),
             stdin: None,
+            held: None,
             limit: Duration::from_secs(60),
             stdout_kept: STDOUT_KEPT,
         }
@@ -74,6 +78,13 @@ impl Call {
         self
     }
 
+    /// Keeps the lock on an open file until the program is over, though aotui be killed before: its standard input is
+    /// that file. Not for a program that is given something to read.
+    pub fn holding(mut self, lock: Arc<OwnedFd>) -> Self {
+        self.held = Some(lock);
+        self
+    }
+
     /// Sets how long the program may run.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -92,13 +103,21 @@ impl Call {
         words.map(|word| shown_word(word)).collect::<Vec<_>>().join(" ")
     }
 
+    fn input(&self) -> io::Result<Stdio> {
+        Ok(match (&self.stdin, &self.held) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(lock)) => Stdio::from(lock.try_clone()?),
+            (None, None) => Stdio::null(),
+        })
+    }
+
     /// Runs the program to its end.
     pub async fn run(self) -> Result<Output, RunError> {
         let line = self.line();
         let mut command = Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir).env_clear();
         command.envs(self.env.iter().map(|(key, value)| (key, value))).env("LC_ALL", "C");
-        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdin(self.input().map_err(|error| self.not_started(error))?);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let child = command.spawn().map_err(|error| self.not_started(error))?;
         let mut running = Running(Some(Group { child }));

@@ -44,7 +44,8 @@ pub(super) fn settle(path: &Path, common_dir: &Path) -> io::Result<()> {
     let aside = place(path);
     match registration(&aside, common_dir) {
         Some(known) if is_for(&known, path) => rename(&aside, path),
-        Some(unknown) if !unknown.exists() => delete(&aside),
+        // Git forgets a worktree file by file; without this one it does not know it any more.
+        Some(unknown) if !unknown.join("gitdir").exists() => delete(&aside),
         Some(_) => Ok(()),
         None => {
             // Goes only where it is empty: then only the last step of a deletion was left.

@@ -7,6 +7,7 @@
 //! path that could be read as an option: callers pass object ids, full ref names and absolute paths.
 
 use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::sync::OnceCell;
 use super::contention::{self, Wait};
 use super::distrust::{self, Setting};
 use super::seen::{Fingerprint, Seen};
+use super::turns::Turn;
 use crate::adapters::process::{Call, Output, RunError, inherited_env};
 use crate::slots::{ErrorClass, SlotError};
 
@@ -71,6 +73,7 @@ pub(crate) struct GitCall {
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     stdin: Option<Vec<u8>>,
+    held: Option<Arc<OwnedFd>>,
     limit: Duration,
     writes: bool,
     room: Option<usize>,
@@ -80,7 +83,7 @@ impl GitCall {
     /// Returns a command that only looks: it takes no optional locks and is not repeated.
     pub(crate) fn read<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Self {
         let args = with_plain_diffs(args);
-        Self { args, env: Vec::new(), stdin: None, limit: LIMIT, writes: false, room: None }
+        Self { args, env: Vec::new(), stdin: None, held: None, limit: LIMIT, writes: false, room: None }
     }
 
     /// Returns a command that changes the repository: it is repeated while another git holds a lock.
@@ -97,6 +100,12 @@ impl GitCall {
     /// Gives the command something to read.
     pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Keeps the turn until the command is over, though aotui be killed before.
+    pub(super) fn holding(mut self, turn: &Turn) -> Self {
+        self.held = Some(turn.lock());
         self
     }
 
@@ -217,6 +226,9 @@ impl Git {
         }
         if let Some(bytes) = &call.stdin {
             run = run.stdin(bytes.clone());
+        }
+        if let Some(lock) = &call.held {
+            run = run.holding(Arc::clone(lock));
         }
         let output = run.run().await?;
         if output.cut {

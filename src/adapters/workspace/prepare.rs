@@ -13,6 +13,7 @@ use gix::ObjectId;
 use super::base::{self, Base};
 use super::git::{GitCall, Place};
 use super::repository::{Checkout, CheckoutState, Repository, check_branch_name, real};
+use super::turns::Turn;
 use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, look, point};
 use crate::slots::workspace::{WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError};
@@ -53,20 +54,20 @@ impl GitWorkspace {
         check_request(&request)?;
         let common_dir = self.freshen(&request).await?;
         let turns = self.turns(&common_dir);
-        let _turn = turns.take(&common_dir).await?;
+        let turn = turns.take(&common_dir).await?;
         self.mend(&request, &common_dir).await?;
         let asked = request.clone();
         let seen = look(move || see(&asked)).await?;
         let adopted = match plan(&seen, &request)? {
             Plan::Adopt(checkout) => {
-                self.take_over(&seen, &request, &checkout).await?;
+                self.take_over(&turn, &seen, &request, &checkout).await?;
                 true
             }
             Plan::Make { forget } => {
                 if let Some(gone) = forget {
-                    self.forget(&request, &seen.common_dir, &gone).await?;
+                    self.forget(&turn, &request, &seen.common_dir, &gone).await?;
                 }
-                self.make(&seen, &request).await?;
+                self.make(&turn, &seen, &request).await?;
                 false
             }
         };
@@ -95,18 +96,26 @@ impl GitWorkspace {
         Ok(common_dir)
     }
 
-    async fn take_over(&self, seen: &Seen, request: &WorkspaceRequest, there: &Checkout) -> Result<(), SlotError> {
+    async fn take_over(
+        &self,
+        turn: &Turn,
+        seen: &Seen,
+        request: &WorkspaceRequest,
+        there: &Checkout,
+    ) -> Result<(), SlotError> {
         let repository = Place::repository(&seen.common_dir);
         let tree = Place::checkout(&there.git_dir, &there.path);
         let half_made = there.locked.as_deref() == Some(BEING_MADE);
         if half_made {
             // Git was killed while it wrote the files; nobody has worked there, so they can be written again.
-            let reset = GitCall::write(["reset", "--hard", "--quiet"]).limit(CHECKOUT_LIMIT);
+            let reset = GitCall::write(["reset", "--hard", "--quiet"]).limit(CHECKOUT_LIMIT).holding(turn);
             self.git.text(&tree, &reset).await?;
             self.unlock(&repository, &seen.path).await?;
         } else if !there.git_dir.join("index").exists() {
             // Its registration was made again: git has to learn which files are as they were.
-            self.git.text(&tree, &GitCall::write(["reset", "--mixed", "--quiet"]).limit(CHECKOUT_LIMIT)).await?;
+            self.git
+                .text(&tree, &GitCall::write(["reset", "--mixed", "--quiet"]).limit(CHECKOUT_LIMIT).holding(turn))
+                .await?;
         }
         if there.locked.is_some() && !half_made {
             return Ok(());
@@ -114,7 +123,7 @@ impl GitWorkspace {
         self.lock(&repository, request, &seen.path).await
     }
 
-    async fn make(&self, seen: &Seen, request: &WorkspaceRequest) -> Result<(), SlotError> {
+    async fn make(&self, turn: &Turn, seen: &Seen, request: &WorkspaceRequest) -> Result<(), SlotError> {
         if let Some(parent) = seen.path.parent() {
             let made = DirBuilder::new().recursive(true).mode(0o700).create(parent);
             made.map_err(|error| {
@@ -134,7 +143,7 @@ impl GitWorkspace {
         point("worktree.add")?;
         let words = ["worktree", "add", "--quiet", "--"];
         let add = words.map(AsRef::as_ref).into_iter().chain([seen.path.as_os_str(), request.branch.as_ref()]);
-        let added = self.git.text(&repository, &GitCall::write(add).limit(CHECKOUT_LIMIT)).await;
+        let added = self.git.text(&repository, &GitCall::write(add).limit(CHECKOUT_LIMIT).holding(turn)).await;
         if let (Err(_), None) = (&added, seen.tip) {
             let delete = GitCall::write(["update-ref", "-d", &branch, &start]);
             if let Err(error) = self.git.text(&repository, &delete).await {

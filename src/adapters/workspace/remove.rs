@@ -14,6 +14,7 @@ use super::capture::Captured;
 use super::git::{GitCall, GitError, Place};
 use super::prepare::{CHECKOUT_LIMIT, NO_COMMIT};
 use super::repository::{Checkout, CheckoutState, Repository, real};
+use super::turns::Turn;
 use super::{BEING_MADE, GitWorkspace, LOCKED_BY_US, aside, clean, look, point, who};
 use crate::domain::ids::TicketKey;
 use crate::slots::workspace::{Removal, WorkspaceRequest};
@@ -36,7 +37,7 @@ impl GitWorkspace {
         let repo = request.repo.clone();
         let common_dir = look(move || Repository::open(&repo)?.common_dir()).await?;
         let turns = self.turns(&common_dir);
-        let _turn = turns.take(&common_dir).await?;
+        let turn = turns.take(&common_dir).await?;
         if let Err(why) = still() {
             return Ok(Removal::Kept { why });
         }
@@ -47,7 +48,7 @@ impl GitWorkspace {
             return Ok(Removal::Kept { why });
         }
         if there.state == CheckoutState::Gone {
-            let kept_ref = self.forget(&request, &common_dir, &there).await?;
+            let kept_ref = self.forget(&turn, &request, &common_dir, &there).await?;
             return Ok(Removal::Removed { kept_ref });
         }
         let held = match self.capture(&request.ticket, &common_dir, &there, &there.path).await {
@@ -61,7 +62,7 @@ impl GitWorkspace {
             let path = there.path.display();
             return Ok(Removal::Kept { why: format!("{path} cannot be moved to {}: {error}", place.display()) });
         }
-        let going = Going { common_dir: &common_dir, request: &request, there: &there, place: &place };
+        let going = Going { turn: &turn, common_dir: &common_dir, request: &request, there: &there, place: &place };
         let kept = match self.last_look(&going, &held).await {
             Ok(()) => None,
             Err(why) => Some(going.put_back(why)?),
@@ -84,7 +85,7 @@ impl GitWorkspace {
         if found.map_err(|error| unrecorded(going.place, &error))? != *held {
             return Err(format!("something changed in {path} while it was being removed"));
         }
-        let Err(error) = self.unregister(going.common_dir, &now).await else { return Ok(()) };
+        let Err(error) = self.unregister(going.turn, going.common_dir, &now).await else { return Ok(()) };
         // A git that failed may have forgotten it before: put back, the files would belong to no repository.
         let known = find(going.request).await.map_err(said)?.is_some();
         if known { Err(said(error)) } else { Ok(()) }
@@ -93,6 +94,7 @@ impl GitWorkspace {
     /// Forgets a registration whose directory is gone, after its commits were put on a rescue ref, and returns that.
     pub(super) async fn forget(
         &self,
+        turn: &Turn,
         request: &WorkspaceRequest,
         common_dir: &Path,
         gone: &Checkout,
@@ -103,15 +105,15 @@ impl GitWorkspace {
         let loose = self.loose_commits(&request.ticket, common_dir, gone).await?;
         let held = Captured { head: gone.head, files: None, staged: None, loose };
         let kept_ref = self.rescue(request, common_dir, &held).await?;
-        self.unregister(common_dir, gone).await?;
+        self.unregister(turn, common_dir, gone).await?;
         Ok(kept_ref)
     }
 
     /// Has git forget a worktree whose directory is gone. The lock goes with the registration, never before it.
-    async fn unregister(&self, common_dir: &Path, gone: &Checkout) -> Result<(), SlotError> {
+    async fn unregister(&self, turn: &Turn, common_dir: &Path, gone: &Checkout) -> Result<(), SlotError> {
         point("worktree.remove")?;
         let words = ["worktree", "remove", "--force", "--force", "--"].map(AsRef::as_ref).into_iter();
-        let remove = GitCall::write(words.chain([gone.path.as_os_str()])).limit(CHECKOUT_LIMIT);
+        let remove = GitCall::write(words.chain([gone.path.as_os_str()])).limit(CHECKOUT_LIMIT).holding(turn);
         self.git.text(&Place::repository(common_dir), &remove).await?;
         point("worktree.removed")
     }
@@ -184,6 +186,7 @@ struct Born {
 
 /// A worktree that was moved aside.
 struct Going<'a> {
+    turn: &'a Turn,
     common_dir: &'a Path,
     request: &'a WorkspaceRequest,
     there: &'a Checkout,

@@ -35,18 +35,26 @@ pub(super) struct Turns {
     pub(super) fetches: Fetches,
 }
 
-/// The right to make and remove worktrees of one repository, until it is dropped.
+/// The right to make and remove worktrees of one repository, until it is dropped and every program that was started
+/// [holding](super::git::GitCall::holding) it is over: what a killed engine began is done before the next one looks.
 #[derive(Debug)]
 pub(super) struct Turn {
-    _lock: OwnedFd,
+    lock: Arc<OwnedFd>,
     _place: OwnedMutexGuard<()>,
+}
+
+impl Turn {
+    /// Returns the open file that the lock is on.
+    pub(super) fn lock(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.lock)
+    }
 }
 
 impl Turns {
     /// Waits until nobody else, here or in another process, makes or removes worktrees of the repository.
     pub(super) async fn take(&self, common_dir: &Path) -> Result<Turn, SlotError> {
         let place = Arc::clone(&self.queue).lock_owned().await;
-        Ok(Turn { _lock: wait_for(common_dir.join(WORKTREES)).await?, _place: place })
+        Ok(Turn { lock: Arc::new(wait_for(common_dir.join(WORKTREES)).await?), _place: place })
     }
 }
 

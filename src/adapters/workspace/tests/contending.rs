@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::future::join_all;
 
 use super::*;
+use crate::adapters::process::Call;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_worktrees_are_made_beside_someone_who_keeps_taking_the_locks() {
@@ -58,6 +59,29 @@ async fn two_engines_take_turns_in_one_repository() {
         tickets.iter().flat_map(|ticket| [one.prepare(ground.request(ticket)), other.prepare(ground.request(ticket))]);
     let ready: Vec<WorkspaceReady> = join_all(both).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(ready.iter().filter(|ready| ready.adopted).count(), 6, "each was made by one and found by the other");
+}
+
+#[tokio::test]
+async fn the_next_engine_waits_for_the_git_of_one_that_was_killed() {
+    let ground = Ground::new();
+    let common_dir = ground.repo.join(".git");
+    let (one, other) = (turns::Turns::default(), turns::Turns::default());
+    let turn = one.take(&common_dir).await.unwrap();
+    let hold = ground.at("hold");
+    fs::write(&hold, "").unwrap();
+    let script = format!("touch '{0}.seen'; while [ -e '{0}' ]; do sleep 0.05; done", hold.display());
+    let git = Call::new("/bin/sh", "/").args(["-c", &script]).holding(turn.lock());
+    let git = tokio::spawn(git.run());
+    while !ground.at("hold.seen").exists() {
+        tokio::task::yield_now().await;
+    }
+    drop(turn);
+    let next = other.take(&common_dir);
+    tokio::pin!(next);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut next).await.is_err(), "git is not done");
+    fs::remove_file(&hold).unwrap();
+    next.await.unwrap();
+    git.await.unwrap().unwrap();
 }
 
 #[tokio::test]

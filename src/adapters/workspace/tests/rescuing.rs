@@ -191,6 +191,11 @@ async fn what_a_killed_removal_left_is_put_back_or_finished() {
     assert!(!ground.prepared("T-2").await.adopted, "git had forgotten it, so the deletion was finished");
     assert!(!place.exists() && ready.path.join("README").exists());
 
+    fs::rename(&ready.path, &place).unwrap();
+    fs::remove_file(ground.repo.join(".git/worktrees/T-2/gitdir")).unwrap();
+    assert!(!ground.prepared("T-2").await.adopted, "git was about to forget it");
+    assert!(!place.exists() && ready.path.join("README").exists());
+
     removed(&ground, "T-2").await;
     fs::create_dir(&place).unwrap();
     removed(&ground, "T-2").await;
