@@ -33,6 +33,8 @@ mod picture;
 #[cfg(test)]
 mod practice;
 #[cfg(test)]
+mod real;
+#[cfg(test)]
 mod recordings;
 #[cfg(test)]
 mod runs;
