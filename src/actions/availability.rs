@@ -124,6 +124,7 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
             None => Err(Why("it has no workspace yet")),
             Some(checkout) => unless(checkout.removed, "its workspace was removed"),
         },
+        Action::Retry if fleet.account_hold(ticket).is_some() => Ok(()),
         Action::Retry => retry(status),
         Action::Skip => skip(fleet, ticket),
         Action::TogglePause => unless(is_complete(status), "it is done"),

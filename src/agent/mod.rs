@@ -5,6 +5,7 @@
 //! that work was done well: that is the gates' business.
 
 mod account;
+mod reset;
 mod signal;
 mod stream;
 mod text;
@@ -12,6 +13,7 @@ mod transcript;
 mod trouble;
 
 pub use account::{Account, Ending, Exit};
+pub use reset::{Clock, reset};
 pub use signal::Signal;
 pub use stream::{Counting, FIELDS, KINDS, Kind, Rule, StreamRules};
 pub use text::read_text;

@@ -43,7 +43,12 @@ pub(super) async fn start(house: &House, only: Option<Vec<TicketKey>>) -> Result
     let (mut store, mut loaded) = Store::open(&house.settings.state_dir)?;
     store.journal.keep(u64::from(house.settings.recordings.journal_megabytes) << 20);
     let layout = store.layout.clone();
-    loaded.fleet.policy = Policy { max_concurrency: house.settings.max_concurrency, dispatch: true, only };
+    loaded.fleet.policy = Policy {
+        max_concurrency: house.settings.max_concurrency,
+        dispatch: true,
+        only,
+        rules: Arc::new(house.settings.rules()),
+    };
     let server = Server::bind(&house.socket()?).map_err(|error| Failure::error(error.to_string()))?;
     let (end, link) = bus(Arc::new(Fleet::clone(&loaded.fleet)));
     let launcher = Arc::new(launcher(house));

@@ -131,8 +131,11 @@ impl Files {
                 let max = settings.max_concurrency;
                 self.house.settings = settings;
                 self.launcher.adopt(self.house.library(), self.house.settings.clone());
-                if let Err(error) = self.link.command(Command::SetConcurrency { max }).await {
-                    tracing::warn!("the engine does not take the new settings: {error}");
+                let rules = Arc::new(self.house.settings.rules());
+                for command in [Command::SetConcurrency { max }, Command::SetRules { rules }] {
+                    if let Err(error) = self.link.command(command).await {
+                        tracing::warn!("the engine does not take the new settings: {error}");
+                    }
                 }
             }
         }

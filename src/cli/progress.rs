@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::output::{Style, plain};
 use super::verbs::status::span;
+use crate::domain::account::Hold;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
@@ -75,6 +76,8 @@ impl Progress {
             Event::PlanPaused { plan } => Some(format!("plan {plan} held")),
             Event::PlanResumed { plan } => Some(format!("plan {plan} released")),
             Event::ModeChanged { mode } => mode_line(self.fleet.mode, *mode, self.fleet.at_work()),
+            Event::AccountHeld { account, hold } => Some(held_line(account, hold)),
+            Event::AccountReleased { account } => Some(format!("tickets of {} go on", plain(account))),
             put => Some(put_line(&self.fleet, put)).filter(|_| self.everything),
         };
         self.fleet.apply(recorded);
@@ -145,7 +148,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
                 Outcome::Stopped => (None, format!("{phase} was stopped and runs again later")),
             }
         }
-        TicketEvent::BackedOff { until } => (None, format!("{phase} tries again at {}", clock(*until))),
+        TicketEvent::BackedOff { until, .. } => (None, format!("{phase} tries again at {}", clock(*until))),
         TicketEvent::Postponed { until, failure } => {
             (None, format!("waits until {}, when it is tried again: {}", clock(*until), failure.message))
         }
@@ -180,6 +183,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::SessionIntended { counts: false, .. }
         | TicketEvent::PollPending { .. }
         | TicketEvent::WaitOver
+        | TicketEvent::Spared
         | TicketEvent::TimeShifted { .. }
         | TicketEvent::ApprovalAsked { .. }
         | TicketEvent::FeedbackLeft { .. }
@@ -201,6 +205,7 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
             format!("{phase} found nothing yet and looks again at {}", clock(*next))
         }
         TicketEvent::WaitOver => "may go on".to_owned(),
+        TicketEvent::Spared => format!("that attempt at {phase} does not count"),
         TicketEvent::TimeShifted { timeouts, .. } => format!("its timeout moves by {} s", timeouts / 1000),
         TicketEvent::ApprovalAsked { .. } => format!("{phase} will ask for a decision"),
         TicketEvent::FeedbackLeft { text } if text.is_empty() => "what was left for the next agent is done".to_owned(),
@@ -235,10 +240,23 @@ fn put_line(fleet: &Fleet, event: &Event) -> String {
             format!("workflow {} is used in version {}", workflow.name, plain(&version))
         }
         Event::ClockRead { reading } => format!("the clocks were read, the one on the wall says {}", reading.at),
-        Event::PlanPaused { .. } | Event::PlanResumed { .. } | Event::ModeChanged { .. } | Event::Ticket { .. } => {
-            String::new()
-        }
+        Event::AccountTried { account, .. } => format!("one ticket of {} tries again", plain(account)),
+        Event::PlanPaused { .. }
+        | Event::PlanResumed { .. }
+        | Event::ModeChanged { .. }
+        | Event::AccountHeld { .. }
+        | Event::AccountReleased { .. }
+        | Event::Ticket { .. } => String::new(),
     }
+}
+
+/// Says that all agents of an account wait.
+fn held_line(account: &str, hold: &Hold) -> String {
+    let until = match hold.until {
+        Some(until) => format!(" until {}", local(until, "%Y-%m-%d %H:%M")),
+        None => format!("; `aotui retry {}` once that is put right", hold.ticket),
+    };
+    plain(&format!("all tickets of {account} wait: {}{until}", hold.why(account)))
 }
 
 const CLOCK: &str = "%H:%M:%S";
@@ -280,7 +298,7 @@ mod tests {
         };
         let request = Request {
             id: "r1".parse().unwrap(),
-            ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf\u{1b}[2J".into(), reason: None },
+            ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf\u{1b}[2J".into(), reason: None, target: None },
             asked_at: NOW,
         };
         let said = lines(vec![

@@ -146,6 +146,47 @@ impl<'n> Fields<'n> {
         None
     }
 
+    /// Returns an amount that is not negative, times `unit` and rounded up.
+    pub(crate) fn amount(&mut self, key: &'static str, unit: f64, report: &mut Report) -> Option<u64> {
+        /// Largest amount: beyond it nothing is exact.
+        const MOST: f64 = 1e15;
+        let node = self.get(key)?;
+        let Value::Number(number, _) = node.value else {
+            self.wrong(key, "a number", node, report);
+            return None;
+        };
+        // What is written with a few digits shall not be rounded up for what binary fractions add to it.
+        let whole = (number * unit - 1e-6).ceil();
+        if number.is_finite() && (0.0..=MOST).contains(&whole) && number >= 0.0 {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
+            return Some(whole as u64);
+        }
+        report.error(node.at, format!("`{key}` of {} should be a number that is not negative", self.what), "");
+        None
+    }
+
+    /// Returns seconds: a number of them, or a text as `90s`, `10m` or `1h 30m`; at most `max`.
+    pub(crate) fn duration(&mut self, key: &'static str, max: u32, report: &mut Report) -> Option<u64> {
+        let node = self.get(key)?;
+        let seconds = match &node.value {
+            Value::Number(number, _) if *number >= 0.0 => {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, not negative")]
+                let whole = number.ceil() as u64;
+                Some(whole)
+            }
+            Value::Text(text) => {
+                text.parse::<jiff::SignedDuration>().ok().and_then(|d| u64::try_from(d.as_secs()).ok())
+            }
+            _ => None,
+        };
+        let known = seconds.filter(|seconds| *seconds <= u64::from(max));
+        if known.is_none() {
+            let hint = "write seconds, or a text such as `90s`, `10m` or `2h`";
+            report.error(node.at, format!("`{key}` of {} should be a length of time", self.what), hint);
+        }
+        known
+    }
+
     /// Returns a list of texts.
     pub(crate) fn texts(&mut self, key: &'static str, report: &mut Report) -> Option<Vec<At<String>>> {
         let node = self.get(key)?;

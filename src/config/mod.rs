@@ -6,6 +6,7 @@ pub mod agents;
 mod bundled;
 pub mod consent;
 mod fields;
+pub mod house_rules;
 pub mod library;
 pub mod paths;
 pub mod settings;

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use super::agents::{self, AgentRecord};
 use super::fields::{At, Fields, Report, meant, scalar};
+use super::house_rules;
 use super::paths::Places;
 use super::yaml::{self, Node, Value};
 use crate::domain::ids::AgentName;
 use crate::domain::problem::Problem;
+use crate::domain::rules::Rules;
 
 /// Something read from a file, with the defects that did not spoil it.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +54,8 @@ pub struct Settings {
     pub stop_grace: u64,
     /// How much of the past is kept, and for how long.
     pub recordings: Recordings,
+    /// What decisions about agents go by, besides what their records say.
+    pub house_rules: Rules,
 }
 
 /// How recordings of sessions and the journal are kept.
@@ -91,6 +95,12 @@ impl Settings {
             leave_chord: "ctrl-\\".to_owned(),
             stop_grace: 4,
             recordings: Recordings { megabytes: 64, days: 14, journal_megabytes: 64 },
+            house_rules: Rules {
+                stall_seconds: Some(1200),
+                progress_seconds: Some(2700),
+                prices: house_rules::bundled_prices(),
+                ..Rules::default()
+            },
         }
     }
 
@@ -181,6 +191,7 @@ impl Settings {
         self.recordings.journal_megabytes = journal.unwrap_or(self.recordings.journal_megabytes);
         let days = fields.number("keepDays", 0, 36_500, report);
         self.recordings.days = days.unwrap_or(self.recordings.days);
+        self.apply_house_rules(&mut fields, report);
         if let Some(path) = directory(&mut fields, "stateDir", places, report) {
             self.log_dir = path.join("logs");
             self.worktree_root = path.join("worktrees");
@@ -218,6 +229,35 @@ impl Settings {
                 None => report.warn(key.at, format!("unknown key `{}` is ignored", key.value), hint),
             }
         }
+    }
+
+    fn apply_house_rules(&mut self, fields: &mut Fields<'_>, report: &mut Report) {
+        let rules = &mut self.house_rules;
+        // 0 means as long as it likes.
+        let seconds = |number: u32| (number > 0).then(|| u64::from(number));
+        if let Some(stall) = fields.number("stallSeconds", 0, DAY, report) {
+            rules.stall_seconds = seconds(stall);
+        }
+        if let Some(progress) = fields.number("progressSeconds", 0, DAY, report) {
+            rules.progress_seconds = seconds(progress);
+        }
+        if let Some(node) = fields.get("permissions") {
+            rules.permissions = house_rules::permissions(node, "the settings", report);
+        }
+        if let Some(node) = fields.get("budget") {
+            rules.budget = house_rules::window(node, report);
+        }
+        if let Some(node) = fields.get("prices") {
+            let own = house_rules::prices(node, report);
+            rules.prices.0.splice(0..0, own.0);
+        }
+    }
+
+    /// Returns what decisions about agents go by.
+    pub fn rules(&self) -> Rules {
+        let agents = self.agents.iter().map(|(name, record)| (name.clone(), record.rules()));
+        let default_agent = Some(self.default_agent.clone());
+        Rules { default_agent, agents: agents.collect(), ..self.house_rules.clone() }
     }
 
     fn apply_agents(&mut self, fields: &mut Fields<'_>, report: &mut Report) {

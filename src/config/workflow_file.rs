@@ -1,8 +1,10 @@
 //! A workflow file: from YAML to a checked workflow, or to every defect of the file at once.
 
+mod care;
 mod checks;
 mod kinds;
 mod phases;
+mod retries;
 mod texts;
 
 use super::fields::{At, Fields, Report};

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::RequestId;
-use super::plain::{plain_line, plain_text};
-use super::session::Ask;
+use super::plain::{is_plain, plain_line, plain_text};
+use super::session::{Ask, Target};
 
 /// Longest activity kept, in characters.
 const MAX_PROGRESS: usize = 200;
@@ -61,12 +61,20 @@ impl AgentReport {
     }
 }
 
+/// Returns what a rule may go by: only what is shown whole and as it is.
+fn cleaned_target(target: Target) -> Option<Target> {
+    let (Target::Command { command: text } | Target::Path { path: text }) = &target;
+    let whole = text.chars().count() <= MAX_DETAIL && text.chars().all(|c| is_plain(c) || matches!(c, '\n' | '\t'));
+    whole.then_some(target)
+}
+
 fn cleaned_ask(ask: Ask) -> Ask {
     match ask {
-        Ask::Permission { tool, detail, reason } => Ask::Permission {
+        Ask::Permission { tool, detail, reason, target } => Ask::Permission {
             tool: plain_line(&tool, MAX_LABEL),
             detail: plain_text(&detail, MAX_DETAIL),
             reason: reason.map(|reason| plain_text(&reason, MAX_TEXT)),
+            target: target.and_then(cleaned_target),
         },
         Ask::Question { text, options } => Ask::Question {
             text: plain_text(&text, MAX_TEXT),
@@ -87,11 +95,13 @@ mod tests {
                 tool: "Ba\x1b[2Jsh\nrm".into(),
                 detail: "echo ok\r\n\x1b]0;x\x07rm \u{202e}fr-".into(),
                 reason: Some("because\0".into()),
+                target: Some(Target::Command { command: "rm \u{202e}fr-".into() }),
             },
         };
-        let AgentReport::Ask { ask: Ask::Permission { tool, detail, reason }, .. } = report.cleaned() else {
+        let AgentReport::Ask { ask: Ask::Permission { tool, detail, reason, target }, .. } = report.cleaned() else {
             panic!("the kind changed");
         };
+        assert_eq!(target, None, "no rule goes by what cannot be shown as it is");
         assert_eq!(tool, "Ba [2Jsh rm");
         assert_eq!(detail, "echo ok\n ]0;x rm  fr-");
         assert_eq!(reason.as_deref(), Some("because "));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::ids::{AgentName, PhaseId};
 use super::session::Outcome;
 use super::ticket::{FailureClass, HistoryEntry, Progress};
+use super::time::Timestamp;
 use super::usage::Usage;
 
 /// What a run of an agent came to.
@@ -25,6 +26,9 @@ pub struct AgentEnd {
     /// What went wrong: the class, and the program's words in one plain line; `None` means it says it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<(FailureClass, String)>,
+    /// When another run has a chance; `None` where nobody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<Timestamp>,
     /// Tools it was denied, plain text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied: Vec<String>,
@@ -124,6 +128,9 @@ fn was_cut_off(entry: &HistoryEntry) -> bool {
                 | FailureClass::Crashed
                 | FailureClass::TimedOut
                 | FailureClass::Stopped
+                | FailureClass::Stalled
+                | FailureClass::Unanswered
+                | FailureClass::Budget
         ),
         Outcome::Success | Outcome::Skipped => false,
     }

@@ -1,11 +1,14 @@
 //! What the engine can be asked to do, and why it may refuse.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::decision::Seen;
 use super::ids::{PhaseId, PlanId, RequestId, TicketKey};
 use super::plan::Plan;
 use super::problem::Problem;
+use super::rules::Rules;
 use super::ticket::Brief;
 
 /// A wish, from a key, a CLI verb or a file that changed.
@@ -47,6 +50,11 @@ pub enum Command {
     SetConcurrency {
         /// That many, over all plans.
         max: u32,
+    },
+    /// Says what the settings say from now on.
+    SetRules {
+        /// All of it.
+        rules: Arc<Rules>,
     },
     /// Stops everything: nothing new starts, and what runs finishes its phase.
     StopAll {

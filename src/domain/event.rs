@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Hold;
 use super::agent_run::AgentEnd;
 use super::clock::Reading;
 use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
@@ -65,6 +66,25 @@ pub enum Event {
         /// What holds now.
         mode: Mode,
     },
+    /// All agents of an account wait.
+    AccountHeld {
+        /// The account.
+        account: String,
+        /// What holds it back.
+        hold: Hold,
+    },
+    /// One ticket at a time may try an account that is held.
+    AccountTried {
+        /// The account.
+        account: String,
+        /// When all may.
+        until: Timestamp,
+    },
+    /// The agents of an account go on.
+    AccountReleased {
+        /// The account.
+        account: String,
+    },
     /// The clocks were read: at the first start, and whenever they no longer fit what was read before.
     ClockRead {
         /// What they said.
@@ -122,10 +142,15 @@ pub enum TicketEvent {
         /// When it gives up.
         deadline: Option<Timestamp>,
     },
+    /// The attempt that ended just now counts for nothing.
+    Spared,
     /// The next attempt waits.
     BackedOff {
         /// Until when.
         until: Timestamp,
+        /// What has to pass, where it is not the attempt that was bad.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
     },
     /// It could not be done for a reason that passes; the same attempt goes on later.
     Postponed {

@@ -156,6 +156,11 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     if ticket.progress.phase.is_none() {
         points.extend(fleet.open_blockers(ticket).map(|blocker| Point::new(blocked(fleet, blocker))));
     }
+    if let Some((account, hold)) = fleet.account_hold(ticket).filter(|_| ticket.progress.status == Status::Queued) {
+        let who = if hold.until.is_some() { "" } else { "you: " };
+        let text = format!("{who}{}: {}; retry any of its tickets to go on at once", hold.why(&account), hold.message);
+        points.push(Point::new(text).at(hold.until.unwrap_or(hold.since)));
+    }
     if let Some(queue) = fleet.queue(ticket).filter(|_| policy.dispatch) {
         let holders: Vec<String> = queue.holders.iter().map(|key| key.ticket.to_string()).collect();
         let holders = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
@@ -187,7 +192,9 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         }
         (Status::Stopping { then, .. }, Some(phase)) => vec![Point::new(match then {
             AfterStop::Hold => "it is left to you".to_owned(),
-            AfterStop::TimedOut => format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase)),
+            AfterStop::TimedOut | AfterStop::Fail { .. } => {
+                format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase))
+            }
             AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
             AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),
             AfterStop::Skip { to } => goes_to(fleet, ticket, to),

@@ -1,7 +1,9 @@
 //! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
 
+pub mod account;
 pub mod agent_report;
 pub mod agent_run;
+pub mod budget;
 pub mod clock;
 pub mod command;
 pub mod decision;
@@ -11,9 +13,12 @@ pub mod explain;
 pub mod fleet;
 pub mod ids;
 pub mod mode;
+mod pattern;
+pub mod permission;
 pub mod plain;
 pub mod plan;
 pub mod problem;
+pub mod rules;
 pub mod session;
 pub mod ticket;
 pub mod time;

@@ -31,6 +31,9 @@ pub enum Ask {
         /// Why, in the agent's words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// What exactly it is about, for rules to go by; `None` where that is not known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Target>,
     },
     /// What should it do?
     Question {
@@ -39,6 +42,23 @@ pub enum Ask {
         /// Answers it suggests; free text is always possible.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         options: Vec<String>,
+    },
+}
+
+/// What a tool is to be used on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "on")]
+pub enum Target {
+    /// A command, for a shell.
+    Command {
+        /// The whole text.
+        command: String,
+    },
+    /// A file.
+    Path {
+        /// Its path: relative to the worktree where it is in it, with no link on the way that leads out of it; else
+        /// absolute.
+        path: String,
     },
 }
 
@@ -67,7 +87,7 @@ pub enum Answer {
 pub enum StoppedBy {
     /// A person who stops, retries or skips its ticket.
     Person,
-    /// Its time was up.
+    /// Its time was up, or something else that it may only have so much of.
     Timeout,
     /// A person who stops everything at once.
     Shutdown,

@@ -208,6 +208,11 @@ pub enum AfterStop {
     Hold,
     /// The attempt counts as failed because it took too long.
     TimedOut,
+    /// The attempt counts as failed for this reason.
+    Fail {
+        /// Why.
+        failure: Failure,
+    },
     /// The phase is run again from the start.
     Retry,
     /// The phase is run again later, as if this session had never been.
@@ -223,7 +228,7 @@ impl AfterStop {
     /// Returns who has the session ended.
     pub fn by(&self) -> StoppedBy {
         match self {
-            Self::TimedOut => StoppedBy::Timeout,
+            Self::TimedOut | Self::Fail { .. } => StoppedBy::Timeout,
             Self::RunLater => StoppedBy::Shutdown,
             Self::Hold | Self::Retry | Self::Skip { .. } => StoppedBy::Person,
         }
@@ -260,7 +265,7 @@ impl Failure {
 }
 
 /// What kind of failure it was; policy goes by this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FailureClass {
     /// The program said no: a non-zero exit code.
@@ -301,6 +306,14 @@ pub enum FailureClass {
     Unknown,
     /// The machine could not do it: no process, file or lock to be had, however often it was tried.
     Infra,
+    /// The agent gave no sign of life for too long.
+    Stalled,
+    /// The agent was busy for too long without a result.
+    NoProgress,
+    /// It used up what it may.
+    Budget,
+    /// Nobody answered what the agent asked.
+    Unanswered,
 }
 
 /// A checkout a ticket works in.

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::session::{Answer, Ask};
+use crate::domain::session::{Answer, Ask, Target};
 
 /// Something the agent wants of its host.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +76,12 @@ fn permission(tool: &str, input: &Value) -> Ask {
         (None, Some(path)) => change(path, text("old_string"), text("new_string").or(text("content"))),
         (None, None) => serde_json::to_string_pretty(input).unwrap_or_default(),
     };
-    Ask::Permission { tool: tool.to_owned(), detail, reason: text("description").map(str::to_owned) }
+    let target = match (text("command"), text("file_path").or(text("notebook_path"))) {
+        (Some(command), _) => Some(Target::Command { command: command.to_owned() }),
+        (None, Some(path)) => Some(Target::Path { path: path.to_owned() }),
+        (None, None) => None,
+    };
+    Ask::Permission { tool: tool.to_owned(), detail, reason: text("description").map(str::to_owned), target }
 }
 
 /// Returns the exact change as lines taken away and lines added.
@@ -151,6 +156,7 @@ mod tests {
             tool: "Bash".to_owned(),
             detail: "make  all".to_owned(),
             reason: Some("Build".to_owned()),
+            target: Some(Target::Command { command: "make  all".to_owned() }),
         };
         assert_eq!(asks, [expected]);
         let reply = reply(&id, &asks, &input, &[Answer::Allow]);

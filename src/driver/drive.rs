@@ -14,11 +14,12 @@ use super::child::{Agent, Arrival};
 use super::claude::{self, Wish};
 use super::console::Console;
 use super::order::{DriveOrder, write_outcome};
-use crate::agent::{Account, Exit, Signal, Transcript, activity};
+use crate::agent::{Account, Clock, Exit, Signal, Transcript, activity, reset};
 use crate::config::agents::Protocol;
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::plain::{plain_line, plain_text};
 use crate::domain::session::{Answer, Ask};
+use crate::domain::ticket::FailureClass;
 use crate::report::{Asking, Reporter};
 
 /// How often answers and the end of the agent are looked for while something is awaited.
@@ -257,13 +258,18 @@ impl Driver {
             match trouble.map(|trouble| crate::agent::classify(&trouble, &self.order.headless.errors)) {
                 // A program that leaves with a word on its standard error says there what is wrong.
                 Some(known) if !self.account.has_trouble() => {
-                    let class = if known == crate::domain::ticket::FailureClass::Unknown { class } else { known };
+                    let class = if known == FailureClass::Unknown { class } else { known };
                     (class, format!("{words}: {}", self.errors.join(" · ")))
                 }
                 _ => (class, words),
             }
         });
+        let told = failure.as_ref().filter(|(class, _)| {
+            matches!(class, FailureClass::UsageLimit | FailureClass::RateLimit | FailureClass::Overloaded)
+        });
+        let retry_at = told.and_then(|(_, words)| reset(words, &Clock::now()));
         AgentEnd {
+            retry_at,
             conversation: self
                 .account
                 .conversation()

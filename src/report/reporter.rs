@@ -61,7 +61,7 @@ impl Reporter {
     /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.
     pub fn permission(&self, tool: &str, detail: &str, reason: Option<&str>) -> Result<Answer, ReportError> {
         let reason = reason.map(str::to_owned);
-        self.ask_and_wait(Ask::Permission { tool: tool.into(), detail: detail.into(), reason })
+        self.ask_and_wait(Ask::Permission { tool: tool.into(), detail: detail.into(), reason, target: None })
     }
 
     /// Asks a question, with suggested answers where there are any, and waits for the answer.

@@ -1,6 +1,6 @@
 //! Loading: snapshots, then newer events, then what people wrote since. A bad file is reported and stops nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use super::history::{JournalContent, Position, read_after, read_from};
 use super::scan::{Damage, Subject, read_workflows, scan};
 use super::seal::unseal;
 use super::{Layout, StoreError, Touched, segments};
+use crate::domain::account::Hold;
 use crate::domain::clock::Reading;
 use crate::domain::command::Command;
 use crate::domain::fleet::{Fleet, Input, Outbox, Policy};
@@ -67,12 +68,13 @@ pub(super) struct Whole {
     mode: Mode,
     clock: Option<Reading>,
     at: Timestamp,
+    accounts: BTreeMap<String, Hold>,
 }
 
 impl Whole {
     /// Returns what `fleet` says.
     pub(super) fn of(fleet: &Fleet) -> Self {
-        Self { mode: fleet.mode, clock: fleet.clock.clone(), at: fleet.at }
+        Self { mode: fleet.mode, clock: fleet.clock.clone(), at: fleet.at, accounts: fleet.accounts.clone() }
     }
 }
 
@@ -183,8 +185,8 @@ impl Start {
         let position = Position { segment: checkpoint.segment, offset: checkpoint.offset };
         let Some(journal) = read_from(layout, position)? else { return Ok(None) };
         let fits = journal.events.first().is_none_or(|first| first.seq == checkpoint.seq.saturating_add(1));
-        let Whole { mode, clock, at } = checkpoint.whole.clone();
-        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, ..Fleet::default() };
+        let Whole { mode, clock, at, accounts } = checkpoint.whole.clone();
+        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, accounts, ..Fleet::default() };
         let start = Self { fleet, journal, snapshots_from: 0, damaged_bases: Vec::new() };
         Ok(Some(start).filter(|start| fits && start.journal.problems.is_empty()))
     }

@@ -202,7 +202,11 @@ impl Touched {
                     self.tickets.insert(brief.key.clone());
                     self.plans.insert(brief.key.plan.clone());
                 }
-                Event::ModeChanged { .. } | Event::ClockRead { .. } => self.whole = true,
+                Event::ModeChanged { .. }
+                | Event::ClockRead { .. }
+                | Event::AccountHeld { .. }
+                | Event::AccountTried { .. }
+                | Event::AccountReleased { .. } => self.whole = true,
                 Event::Ticket { key, .. } => {
                     self.tickets.insert(key.clone());
                 }

@@ -255,7 +255,12 @@ impl Included {
                 self.tickets.get(&brief.key).zip(self.plans.get(&brief.key.plan)).map(|(ticket, plan)| ticket.min(plan))
             }
             Event::Ticket { key, .. } => self.tickets.get(key),
-            Event::WorkflowLoaded { .. } | Event::ModeChanged { .. } | Event::ClockRead { .. } => None,
+            Event::WorkflowLoaded { .. }
+            | Event::ModeChanged { .. }
+            | Event::ClockRead { .. }
+            | Event::AccountHeld { .. }
+            | Event::AccountTried { .. }
+            | Event::AccountReleased { .. } => None,
         };
         seq.is_some_and(|seq| recorded.seq <= *seq)
     }

@@ -148,10 +148,12 @@ fn workflow() -> Workflow {
         kind,
         on_success: None,
         on_failure: None,
-        retry: Retry { attempts: 1, backoff_seconds: 0 },
+        retry: Retry::new(1, 0),
         timeout_seconds: None,
         max_visits: 10,
         capture: BTreeMap::new(),
+        limits: Default::default(),
+        asking: Default::default(),
     };
     Workflow {
         name: WorkflowName::new("standard").unwrap(),
@@ -187,6 +189,7 @@ pub(super) fn permission() -> Ask {
         tool: "Bash".to_owned(),
         detail: "psql -h localhost -c 'alter table refunds add column retry_at timestamptz'".to_owned(),
         reason: Some("The retry scheduler needs a column to sort by.".to_owned()),
+        target: None,
     }
 }
 

@@ -90,10 +90,12 @@ impl World {
             kind,
             on_success: None,
             on_failure: None,
-            retry: Retry { attempts: 1, backoff_seconds: 0 },
+            retry: Retry::new(1, 0),
             timeout_seconds: None,
             max_visits: 10,
             capture: BTreeMap::new(),
+            limits: Default::default(),
+            asking: Default::default(),
         };
         WorkOrder { session: SessionId::new(key, 3), plan, ticket: Arc::new(ticket), phase, agent: None }
     }

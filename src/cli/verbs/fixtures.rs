@@ -51,7 +51,7 @@ pub(crate) fn fleet(now: Timestamp) -> Fleet {
         }),
         requests: vec![Request {
             id: RequestId::new("r1").unwrap(),
-            ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf build".into(), reason: None },
+            ask: Ask::Permission { tool: "Bash".into(), detail: "rm -rf build".into(), reason: None, target: None },
             asked_at: ago(2),
         }],
         ..Progress::default()

@@ -167,8 +167,12 @@ mod tests {
     fn a_command_of_several_lines_is_shown_whole_and_harmless() {
         let mut house = house();
         let asks = house.0.tickets.get_mut(&"pay/PAY-1".parse().unwrap()).unwrap();
-        std::sync::Arc::make_mut(asks).progress.requests[0].ask =
-            Ask::Permission { tool: "Bash".into(), detail: "make\nrm -rf /\u{1b}[2J".into(), reason: None };
+        std::sync::Arc::make_mut(asks).progress.requests[0].ask = Ask::Permission {
+            tool: "Bash".into(),
+            detail: "make\nrm -rf /\u{1b}[2J".into(),
+            reason: None,
+            target: None,
+        };
         let said = ticket(&mut house, args(Action::Reject, "PAY-1")).unwrap();
         assert_eq!(said, "pay/PAY-1 rejected: Bash: \n  make\n  rm -rf / [2J\n");
     }

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::fields::{At, Fields, Report, meant, scalar};
-use super::template;
 use super::yaml::{self, Node};
+use super::{house_rules, template};
 use crate::domain::ids::AgentName;
+use crate::domain::permission::PermissionRule;
+use crate::domain::rules::AgentRules;
 
 pub use headless::{Headless, Protocol};
 
@@ -56,6 +58,19 @@ pub struct AgentRecord {
     pub excludes: Vec<String>,
     /// How it works without a terminal of its own; `None` means it always has one.
     pub headless: Option<Headless>,
+    /// The account it works on; `None` means that of its program.
+    pub account: Option<String>,
+    /// What it may do without asking a person, or never.
+    pub permissions: Vec<PermissionRule>,
+}
+
+impl AgentRecord {
+    /// Returns what decisions about it go by.
+    pub fn rules(&self) -> AgentRules {
+        let program = || self.command.rsplit('/').next().unwrap_or_default().to_owned();
+        let account = self.account.clone().unwrap_or_else(program);
+        AgentRules { account, model: self.model.clone(), permissions: self.permissions.clone() }
+    }
 }
 
 /// The records of this program besides the practice agent, as files.
@@ -80,6 +95,7 @@ pub fn bundled(exe: &Path) -> BTreeMap<AgentName, AgentRecord> {
         command: exe.to_string_lossy().into_owned(),
         args: ["practice-agent", "{{ promptFile }}"].map(str::to_owned).into(),
         prompt_via: PromptVia::File,
+        account: Some("practice".to_owned()),
         env: [("AOTUI_PRACTICE_SPEED".to_owned(), "${AOTUI_PRACTICE_SPEED}".to_owned())].into(),
         ..AgentRecord::default()
     };
@@ -132,6 +148,7 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
     set("allowedToolsArg", &mut record.allowed_tools_arg);
     set("maxTurnsArg", &mut record.max_turns_arg);
     set("install", &mut record.install);
+    set("account", &mut record.account);
     let mut set = |key, to: &mut Vec<String>| {
         if let Some(texts) = fields.texts(key, report) {
             *to = plain(texts);
@@ -150,6 +167,9 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
         }
         check_template(&with_environment(&text.value), text.at, report);
         record.env.insert(key.value, text.value);
+    }
+    if let Some(node) = fields.get("permissions") {
+        record.permissions = house_rules::permissions(node, &fields.what.clone(), report);
     }
     if let Some(node) = fields.get("headless") {
         record.headless = headless::parse(name, record.headless.take().unwrap_or_default(), node, report);

@@ -21,7 +21,7 @@ fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 13] = [
+const ONLY: [(&str, &[&str]); 19] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
@@ -33,6 +33,12 @@ const ONLY: [(&str, &[&str]); 13] = [
     ("allowedTools", &["agent"]),
     ("maxTurns", &["agent"]),
     ("intervalSeconds", &["poll"]),
+    ("stallSeconds", &["agent"]),
+    ("progressSeconds", &["agent"]),
+    ("budget", &["agent"]),
+    ("permissions", &["agent"]),
+    ("unattended", &["agent"]),
+    ("unattendedSeconds", &["agent"]),
     ("asks", &["approval"]),
     ("message", &["approval"]),
 ];

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::care;
 use super::kinds::kind;
+use super::retries::retry;
 use crate::config::fields::{At, Fields, Report, scalar};
 use crate::config::yaml::{Mark, Node};
 use crate::domain::ids::PhaseId;
-use crate::domain::workflow::{Capture, Phase, PhaseKind, Retry};
+use crate::domain::workflow::{Capture, Phase, PhaseKind};
 
 /// Longest time of any setting, in seconds: a year.
 pub(super) const YEAR: u32 = 31_536_000;
@@ -70,6 +72,7 @@ fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> D
     let max_visits = fields.number("maxVisits", 1, 1000, report).unwrap_or(10);
     let capture = capture(&mut fields, report);
     draft.captures = capture.keys().cloned().collect();
+    let care = care::read(&mut fields, report);
     let kind = kind(&mut fields, type_, poll_interval, &mut draft, report);
     fields.refuse_unknown(report);
     let (Some(id), Some(kind)) = (&draft.id, kind) else { return draft };
@@ -82,8 +85,18 @@ fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> D
     let edge = |to: &Option<At<String>>| to.as_ref().and_then(|to| PhaseId::new(to.value.clone()).ok());
     if report.errors.len() == errors {
         let (on_success, on_failure) = (edge(&draft.on_success), edge(&draft.on_failure));
-        let id = id.value.clone();
-        draft.phase = Some(Phase { id, kind, on_success, on_failure, retry, timeout_seconds, max_visits, capture });
+        draft.phase = Some(Phase {
+            id: id.value.clone(),
+            kind,
+            on_success,
+            on_failure,
+            retry,
+            timeout_seconds,
+            max_visits,
+            capture,
+            limits: care.limits,
+            asking: care.asking,
+        });
     }
     draft
 }
@@ -100,22 +113,6 @@ fn id(fields: &mut Fields<'_>, report: &mut Report) -> Option<At<PhaseId>> {
             None
         }
     }
-}
-
-fn retry(fields: &mut Fields<'_>, report: &mut Report) -> Retry {
-    let once = Retry { attempts: 1, backoff_seconds: 0 };
-    let more = fields.number("maxRetries", 0, 99, report);
-    let Some(node) = fields.get("retry") else {
-        return Retry { attempts: more.unwrap_or(0) + 1, ..once };
-    };
-    if more.is_some() {
-        report.error(node.at, format!("{} has both `retry` and `maxRetries`", fields.what), "keep `retry`");
-    }
-    let Some(mut retry) = Fields::of(node, format!("`retry` of {}", fields.what), report) else { return once };
-    let attempts = retry.number("attempts", 1, 100, report).unwrap_or(1);
-    let backoff_seconds = retry.number("backoffSeconds", 0, YEAR, report).map_or(0, u64::from);
-    retry.refuse_unknown(report);
-    Retry { attempts, backoff_seconds }
 }
 
 fn capture(fields: &mut Fields<'_>, report: &mut Report) -> BTreeMap<String, Capture> {

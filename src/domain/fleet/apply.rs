@@ -26,6 +26,14 @@ impl Fleet {
                 self.workflows.insert(workflow.digest.clone(), Arc::clone(workflow));
             }
             Event::ModeChanged { mode } => self.mode = *mode,
+            Event::AccountHeld { account, hold } => drop(self.accounts.insert(account.clone(), hold.clone())),
+            Event::AccountTried { account, until } => {
+                if let Some(hold) = self.accounts.get_mut(account) {
+                    hold.trying = true;
+                    hold.until = Some(*until);
+                }
+            }
+            Event::AccountReleased { account } => drop(self.accounts.remove(account)),
             Event::ClockRead { reading } => self.clock = Some(reading.clone()),
             Event::TicketPut { brief, order, blocked_by } => self.put_ticket(brief, *order, blocked_by),
             Event::Ticket { key, what } => {
@@ -95,7 +103,10 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         }
         TicketEvent::TimeShifted { timeouts, moments } => shift(progress, *timeouts, *moments),
         TicketEvent::WaitOver => progress.status = Status::Queued,
-        TicketEvent::BackedOff { until } => progress.status = Status::Backoff { until: *until, because: None },
+        TicketEvent::Spared => progress.attempt = progress.attempt.saturating_sub(1),
+        TicketEvent::BackedOff { until, because } => {
+            progress.status = Status::Backoff { until: *until, because: because.clone() };
+        }
         TicketEvent::ApprovalAsked { message } => {
             let since = match &progress.status {
                 Status::Approval { since, .. } => *since,
@@ -123,6 +134,23 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::Paused => progress.paused = true,
         TicketEvent::Resumed => progress.paused = false,
         TicketEvent::StopRequested { then } => begin_stop(progress, then),
+        TicketEvent::Asked { .. }
+        | TicketEvent::Answered { .. }
+        | TicketEvent::Withdrawn { .. }
+        | TicketEvent::ConversationNamed { .. }
+        | TicketEvent::AgentEnded { .. } => apply_to_agent(progress, what),
+        TicketEvent::WorkspaceRemoved { .. } => {
+            if let Some(checkout) = &mut progress.workspace {
+                checkout.removed = true;
+            }
+        }
+        TicketEvent::WorkspaceKept { .. } => {}
+    }
+}
+
+/// Applies what its agent asked, was answered or told.
+fn apply_to_agent(progress: &mut Progress, what: &TicketEvent) {
+    match what {
         TicketEvent::Asked { request } => progress.requests.push(request.clone()),
         TicketEvent::Answered { request, answer } => {
             progress.requests.retain(|known| known.id != *request);
@@ -131,12 +159,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::Withdrawn { request } => progress.requests.retain(|known| known.id != *request),
         TicketEvent::ConversationNamed { id } => progress.note_conversation(agent_of(progress), id),
         TicketEvent::AgentEnded { end } => progress.note_agent_end(agent_of(progress), end),
-        TicketEvent::WorkspaceRemoved { .. } => {
-            if let Some(checkout) = &mut progress.workspace {
-                checkout.removed = true;
-            }
-        }
-        TicketEvent::WorkspaceKept { .. } => {}
+        _ => {}
     }
 }
 

@@ -24,6 +24,10 @@ impl Turn<'_> {
         let mut free = self.fleet.places();
         for key in self.fleet.startable() {
             let Some(ticket) = self.fleet.ticket(&key).cloned() else { continue };
+            // One that was started just now may be the only one that may try its account.
+            if self.fleet.account_hold(&ticket).is_some() {
+                continue;
+            }
             let is_poll = self.fleet.phase_of(&ticket).is_some_and(Phase::is_poll);
             let places = if is_poll { &mut free.polls } else { &mut free.work };
             if *places == 0 {
@@ -168,7 +172,12 @@ impl Fleet {
                 Status::Approval { message, .. } if message.is_empty() => true,
                 Status::Running { .. } => progress.requests.is_empty(),
                 Status::Polling { .. } | Status::Backoff { .. } => !progress.paused && !stopped,
-                Status::Queued | Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
+                // A limit ends by itself, a credential does not mend itself.
+                Status::Queued => {
+                    let hold = self.account_hold(ticket).filter(|_| !stopped && self.is_ready(ticket));
+                    hold.is_some_and(|(_, hold)| hold.until.is_some())
+                }
+                Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
             }
         });
         let free = self.places();
@@ -188,6 +197,11 @@ impl Fleet {
     }
 
     fn may_start(&self, ticket: &Ticket) -> bool {
+        self.is_ready(ticket) && self.account_hold(ticket).is_none()
+    }
+
+    /// Returns whether a ticket could start, were it not for its account.
+    fn is_ready(&self, ticket: &Ticket) -> bool {
         let key = &ticket.brief.key;
         ticket.progress.status == Status::Queued
             && !ticket.progress.paused

@@ -5,12 +5,13 @@
 //! [`Fleet::apply`]ing events, so that replaying the journal gives the same fleet.
 //!
 //! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
-//! `apply`; what the world says back is an arm in `on_report`; what a phase type means is in `walk`; who may start is
-//! in `dispatch`; what concerns all tickets at once is in `whole`.
+//! `apply`; what the world says back is an arm in `on_report`; what a phase type means is in `walk`; what a failure
+//! leads to is in `failing`; who may start is in `dispatch`; what concerns all tickets at once is in `whole`.
 
 mod apply;
 mod dependencies;
 mod dispatch;
+mod failing;
 mod on_command;
 mod on_report;
 mod on_time;
@@ -33,11 +34,13 @@ pub use dispatch::Queue;
 pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
 
+use super::account::Hold;
 use super::clock::Reading;
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
 use super::mode::Mode;
 use super::plan::Plan;
 use super::problem::Problem;
+use super::rules::Rules;
 use super::session::Activity;
 use super::ticket::{Status, Ticket};
 use super::time::Timestamp;
@@ -61,6 +64,9 @@ pub struct Fleet {
     /// The clocks as they were last written down; `None` before the first engine.
     #[serde(default)]
     pub clock: Option<Reading>,
+    /// Accounts that are held back, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, Hold>,
     /// The moment of the last event.
     #[serde(default)]
     pub at: Timestamp,
@@ -94,11 +100,18 @@ pub struct Policy {
     pub dispatch: bool,
     /// Only these tickets may start; `None` means all.
     pub only: Option<Vec<TicketKey>>,
+    /// What the settings say.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub rules: Arc<Rules>,
+}
+
+fn is_nothing(rules: &Arc<Rules>) -> bool {
+    **rules == Rules::default()
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { max_concurrency: 3, dispatch: true, only: None }
+        Self { max_concurrency: 3, dispatch: true, only: None, rules: Arc::default() }
     }
 }
 
@@ -158,7 +171,8 @@ impl Fleet {
 
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.tickets.values().filter_map(|ticket| on_time::due_at(self.mode, ticket)).min()
+        let accounts = self.accounts.values().filter_map(|hold| hold.until);
+        self.tickets.values().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).min()
     }
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …

@@ -26,6 +26,11 @@ impl Turn<'_> {
                 self.fleet.policy.max_concurrency = max;
                 Ok(())
             }
+            Command::SetRules { rules } => {
+                self.out.live_changed |= self.fleet.policy.rules != rules;
+                self.fleet.policy.rules = rules;
+                Ok(())
+            }
             Command::StopAll { now } => self.stop_all(now),
             Command::FreezeAll => self.freeze_all(),
             Command::ResumeAll => self.resume_all(),
@@ -165,7 +170,11 @@ impl Turn<'_> {
                 self.make_ready(key, ticket);
                 Ok(())
             }
-            Status::Failed { .. } => self.run_again(ticket, ticket.progress.phase.clone()),
+            Status::Failed { .. } => {
+                // What a person put right is right for all others too.
+                self.release_account(ticket);
+                self.run_again(ticket, ticket.progress.phase.clone())
+            }
             Status::Complete { needs_attention: true, .. } => {
                 let failed = |entry: &&HistoryEntry| matches!(entry.outcome, Outcome::Failed { .. });
                 let phase = ticket.progress.history.iter().rev().find(failed).map(|entry| entry.phase.clone());
@@ -176,6 +185,7 @@ impl Turn<'_> {
             Status::Stopping { .. } => {
                 Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"))
             }
+            Status::Queued if self.fleet.account_hold(ticket).is_some() && self.release_account(ticket) => Ok(()),
             Status::Queued | Status::Preparing => Err(Rejection::new(format!("`{key}` is about to run anyway"))),
             Status::Complete { .. } => {
                 Err(Rejection::new(format!("`{key}` is done")).hint("skip to a phase to run it again"))

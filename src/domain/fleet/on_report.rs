@@ -116,11 +116,12 @@ impl Turn<'_> {
             }
             _ => {
                 let told = self.fleet.ticket(key).and_then(|ticket| ticket.progress.agent_end.as_ref());
+                let until = told.and_then(|end| end.retry_at);
                 let failure = match told.and_then(|end| end.failure.clone()) {
                     Some((class, message)) => Failure { class, message, evidence: tail },
                     None => exit_failure(code, signal, tail),
                 };
-                self.attempt_failed(key, phase, failure);
+                self.attempt_failed_until(key, phase, failure, until);
             }
         }
     }
@@ -150,6 +151,7 @@ impl Turn<'_> {
         let end = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() };
         match then {
             AfterStop::TimedOut => self.attempt_failed(key, phase, timed_out(phase.timeout_seconds)),
+            AfterStop::Fail { failure } => self.attempt_failed(key, phase, failure),
             AfterStop::Hold => {
                 let message = "stopped by a person".to_owned();
                 let failure = Failure { class: FailureClass::Stopped, message, evidence: String::new() };

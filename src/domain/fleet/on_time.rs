@@ -42,6 +42,7 @@ impl Turn<'_> {
         for key in due {
             self.ticket_due(&key);
         }
+        self.accounts_due();
     }
 
     fn ticket_due(&mut self, key: &TicketKey) {

@@ -9,10 +9,7 @@ use crate::domain::event::TicketEvent;
 use crate::domain::ids::{PhaseId, SessionId, TicketKey};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
-use crate::domain::workflow::{Phase, PhaseKind, Retry};
-
-/// Longest doubling of a back-off, so that it stays below a day for the largest sensible base.
-const MAX_DOUBLINGS: u32 = 10;
+use crate::domain::workflow::{Phase, PhaseKind};
 
 impl Turn<'_> {
     /// Returns the ticket together with the phase it is in.
@@ -100,60 +97,10 @@ impl Turn<'_> {
         }
     }
 
-    /// Records a failed attempt: tries again, takes the failure edge, or asks for a person.
-    pub(super) fn attempt_failed(&mut self, key: &TicketKey, phase: &Phase, failure: Failure) {
-        let attempt = self.fleet.ticket(key).map_or(1, |ticket| ticket.progress.attempt);
-        let outcome = Outcome::Failed { failure: failure.clone() };
-        self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
-        let hopeless = matches!(
-            failure.class,
-            FailureClass::Misconfigured
-                | FailureClass::Workspace
-                | FailureClass::Infra
-                | FailureClass::Auth
-                | FailureClass::Billing
-        );
-        if hopeless {
-            return self.note(key, TicketEvent::Failed { failure });
-        }
-        if attempt < phase.retry.attempts && failure.class != FailureClass::Rejected {
-            let seconds = phase.retry.backoff_after(attempt);
-            if seconds > 0 {
-                self.note(key, TicketEvent::BackedOff { until: self.now.plus_seconds(seconds) });
-            }
-            return;
-        }
-        match &phase.on_failure {
-            Some(next) => {
-                self.note(key, TicketEvent::FeedbackLeft { text: feedback(phase, &failure) });
-                self.enter(key, &next.clone());
-            }
-            None => self.note(key, TicketEvent::Failed { failure }),
-        }
-    }
-
     /// Leaves the ticket to a person.
     pub(super) fn fail(&mut self, key: &TicketKey, class: FailureClass, message: String) {
         self.note(key, TicketEvent::Failed { failure: Failure { class, message, evidence: String::new() } });
     }
-}
-
-impl Retry {
-    /// Returns how many seconds the next attempt waits after this one failed, counted from 1.
-    pub fn backoff_after(&self, attempt: u32) -> u64 {
-        let doublings = attempt.saturating_sub(1).min(MAX_DOUBLINGS);
-        self.backoff_seconds.saturating_mul(1 << doublings)
-    }
-}
-
-/// What the next agent reads about a failure.
-fn feedback(phase: &Phase, failure: &Failure) -> String {
-    let mut text = format!("phase `{}`: {}", phase.id, failure.message);
-    if !failure.evidence.is_empty() {
-        text.push_str("\n\n");
-        text.push_str(&failure.evidence);
-    }
-    text
 }
 
 impl Status {

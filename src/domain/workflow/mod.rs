@@ -4,7 +4,7 @@ mod phase;
 
 use serde::{Deserialize, Serialize};
 
-pub use phase::{Approval, Asks, Capture, Phase, PhaseKind, Prompt, Retry, Run};
+pub use phase::{Again, Approval, Asking, Asks, Capture, Limits, Phase, PhaseKind, Prompt, Retry, Run, Unattended};
 
 use super::ids::{PhaseId, WorkflowName};
 

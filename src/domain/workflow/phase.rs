@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::budget::Budget;
 use crate::domain::ids::{AgentName, PhaseId};
+use crate::domain::permission::PermissionRule;
+use crate::domain::ticket::FailureClass;
 
 /// A node of the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,66 @@ pub struct Phase {
     pub max_visits: u32,
     /// What is kept of the outcome, by key, for later templates.
     pub capture: BTreeMap<String, Capture>,
+    /// How long its agent may be silent or fruitless, and what it may use up.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
+    /// What its agent may do, and what becomes of what it asks when nobody answers.
+    #[serde(default, skip_serializing_if = "Asking::is_default")]
+    pub asking: Asking,
+}
+
+/// How long the agent of a phase may be silent or fruitless, and what it may use up.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Seconds without a sign of life; 0 means as long as it likes, `None` as the settings say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stall_seconds: Option<u64>,
+    /// Seconds without a result, which is a commit, a change or the end of a tool; 0 and `None` as above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_seconds: Option<u64>,
+    /// What all its attempts together may use up.
+    #[serde(skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
+}
+
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the agent of a phase may do, and what becomes of what it asks when nobody answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Asking {
+    /// Rules beside those of the settings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<PermissionRule>,
+    /// What becomes of a request that nobody answered in time.
+    pub unattended: Unattended,
+    /// How long a person has for an answer; `None` means as long as it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unattended_seconds: Option<u64>,
+}
+
+impl Asking {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What becomes of a request that nobody answered in time. There is no yes among it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unattended {
+    /// It waits on.
+    #[default]
+    Wait,
+    /// The agent is told no, and goes on without.
+    Deny,
+    /// The session is ended, and the ticket is left to a person.
+    Park,
 }
 
 /// What a phase does.
@@ -132,13 +195,41 @@ pub enum Prompt {
 }
 
 /// How often a phase is tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
     /// Attempts in all, at least 1.
     pub attempts: u32,
     /// Seconds between two attempts; doubles each time.
     pub backoff_seconds: u64,
+    /// By how many percent a wait is longer or shorter at random, so that many do not come back all at once.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spread: u8,
+    /// Failures that are counted by themselves, and cost none of the attempts above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub on: BTreeMap<FailureClass, Again>,
+}
+
+/// How often a phase is tried that failed in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Again {
+    /// Attempts in a row that may fail so, at least 1.
+    pub attempts: u32,
+    /// Seconds between two of them; doubles each time.
+    pub backoff_seconds: u64,
+}
+
+impl Retry {
+    /// Returns so many attempts with so many seconds after the first.
+    pub fn new(attempts: u32, backoff_seconds: u64) -> Self {
+        Self { attempts, backoff_seconds, spread: 0, on: BTreeMap::new() }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u8) -> bool {
+    *number == 0
 }
 
 /// What is kept of a phase's outcome.

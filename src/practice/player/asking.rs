@@ -14,8 +14,12 @@ impl Player {
             self.screen.line(Style::Dim, &format!("  {reason}"));
         }
         self.screen.line(Style::Asking, "  y yes, this once   n no");
-        let ask =
-            Ask::Permission { tool: asked.tool.clone(), detail: asked.detail.clone(), reason: asked.reason.clone() };
+        let ask = Ask::Permission {
+            tool: asked.tool.clone(),
+            detail: asked.detail.clone(),
+            reason: asked.reason.clone(),
+            target: None,
+        };
         self.keyboard.single_keys = true;
         let answer = self.wait_for_answer(ask, |line| match line {
             "y" | "yes" => Some(Answer::Allow),

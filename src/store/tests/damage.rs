@@ -66,7 +66,7 @@ fn lives() -> Vec<(&'static str, Vec<TicketEvent>)> {
     };
     let request = Request {
         id: "r1".parse().unwrap(),
-        ask: Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None },
+        ask: Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None, target: None },
         asked_at: Timestamp(5),
     };
     let ended = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::from([("k".into(), "v".into())]) };
@@ -86,7 +86,7 @@ fn lives() -> Vec<(&'static str, Vec<TicketEvent>)> {
             ),
         ),
         ("E", walk(vec![TicketEvent::PollPending { next: Timestamp(7), deadline: None }], "E")),
-        ("F", walk(vec![failed(), TicketEvent::BackedOff { until: Timestamp(8) }], "F")),
+        ("F", walk(vec![failed(), TicketEvent::BackedOff { until: Timestamp(8), because: None }], "F")),
         ("G", walk(vec![failed(), TicketEvent::Failed { failure: failure() }], "G")),
         ("H", walk(vec![ended(Outcome::Success), TicketEvent::ApprovalAsked { message: "ok?".into() }], "H")),
         ("I", walk(vec![ended(Outcome::Success), TicketEvent::Completed { needs_attention: false }], "I")),

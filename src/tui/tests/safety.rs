@@ -8,7 +8,7 @@ const HOSTILE: &str =
 
 fn hostile_fleet() -> Arc<Fleet> {
     let text = || HOSTILE.to_owned();
-    let permission = Ask::Permission { tool: text(), detail: text(), reason: Some(text()) };
+    let permission = Ask::Permission { tool: text(), detail: text(), reason: Some(text()), target: None };
     let question = Ask::Question { text: text(), options: vec![text()] };
     let builder = FleetBuilder::new()
         .ticket("T-1", HOSTILE, "implement", running("T-1", 1, None, NOW))

@@ -98,7 +98,7 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
                     _ => script(),
                 };
                 let mut phase = phase(PHASES[n], kind, ok.map(|n| PHASES[n]), bad.map(|n| PHASES[n]));
-                phase.retry = Retry { attempts, backoff_seconds };
+                phase.retry = Retry::new(attempts, backoff_seconds);
                 phase.timeout_seconds = timeout_seconds;
                 phase.max_visits = max_visits;
                 phase
@@ -238,7 +238,7 @@ impl Life {
             2 => AgentReport::Withdraw { request },
             _ => AgentReport::Ask {
                 request,
-                ask: Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None },
+                ask: Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None, target: None },
             },
         };
         self.step(Input::Report(Report::Agent { session, report }));

@@ -75,7 +75,7 @@ fn a_failure_says_why_on_one_harmless_line() {
 #[test]
 fn retries_back_off_by_the_clock_and_then_ask_for_a_person() {
     let mut phases = build_test_done();
-    phases[0].retry = Retry { attempts: 3, backoff_seconds: 10 };
+    phases[0].retry = Retry::new(3, 10);
     let mut world = World::new(phases, &[("A", &[])]);
     world.prepare_all();
     world.exit("A", 1);
@@ -194,7 +194,7 @@ fn an_agent_that_waits_for_a_person_leaves_its_place_to_others_and_works_on_besi
         ["A", "B", "C", "D"].into_iter().filter(|id| world.place(id).zone == Zone::Working).collect::<Vec<_>>()
     };
     assert_eq!(working(&world), ["A", "B", "C"]);
-    let ask = Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None };
+    let ask = Ask::Permission { tool: "Bash".into(), detail: "ls".into(), reason: None, target: None };
     let report = AgentReport::Ask { request: RequestId::new("r").unwrap(), ask };
     world.report(Report::Agent { session: world.session("A"), report });
     world.prepare_all();
@@ -209,7 +209,7 @@ fn a_permission_is_bound_to_its_request_and_the_answer_survives_a_restart() {
     world.prepare_all();
     let session = world.session("A");
     let request = RequestId::new("7f3c").unwrap();
-    let ask = Ask::Permission { tool: "Bash".into(), detail: "rm -r build".into(), reason: None };
+    let ask = Ask::Permission { tool: "Bash".into(), detail: "rm -r build".into(), reason: None, target: None };
     for _ in 0..2 {
         let report = AgentReport::Ask { request: request.clone(), ask: ask.clone() };
         world.report(Report::Agent { session: session.clone(), report });
@@ -393,7 +393,7 @@ fn an_answer_without_an_id_goes_to_the_only_request_it_fits() {
     let mut world = World::new(build_test_done(), &[("A", &[])]);
     world.prepare_all();
     let session = world.session("A");
-    let permission = Ask::Permission { tool: "Bash".into(), detail: "rm -r build".into(), reason: None };
+    let permission = Ask::Permission { tool: "Bash".into(), detail: "rm -r build".into(), reason: None, target: None };
     let question = Ask::Question { text: "Which one?".into(), options: Vec::new() };
     for (id, ask) in [("p", permission.clone()), ("q", question)] {
         let report = AgentReport::Ask { request: RequestId::new(id).unwrap(), ask };
@@ -414,7 +414,7 @@ fn an_answer_without_an_id_goes_to_the_only_request_it_fits() {
 #[test]
 fn a_poll_that_fails_is_tried_as_often_as_its_retry_says_each_time_with_its_whole_timeout() {
     let mut wait = phase("wait", poll(60), Some("done"), None);
-    wait.retry = Retry { attempts: 3, backoff_seconds: 0 };
+    wait.retry = Retry::new(3, 0);
     wait.timeout_seconds = Some(100);
     let mut world = World::new(vec![wait, done()], &[("A", &[])]);
     world.prepare_all();

@@ -247,7 +247,7 @@ fn a_poll_that_nobody_could_run_in_time_looks_once_more_before_it_gives_up() {
 #[test]
 fn a_session_that_cannot_be_started_just_now_is_started_later_and_costs_no_attempt() {
     let mut phases = build_then_test();
-    phases[0].retry = Retry { attempts: 2, backoff_seconds: 0 };
+    phases[0].retry = Retry::new(2, 0);
     let mut world = begun(phases, &[("A", &[])]);
     for _ in 0..3 {
         let session = world.session("A");

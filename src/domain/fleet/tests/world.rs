@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::clock::Reading;
 use crate::domain::command::{Command, Rejection, TicketAction};
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
 use crate::domain::event::Recorded;
-use crate::domain::fleet::{Fleet, Input, Outbox, Told};
-use crate::domain::ids::{PhaseId, PlanId, SessionId, TicketId, TicketKey, WorkflowName};
+use crate::domain::fleet::{Fleet, Input, Outbox, Replay, Told};
+use crate::domain::ids::{AgentName, PhaseId, PlanId, SessionId, TicketId, TicketKey, WorkflowName};
 use crate::domain::plan::Plan;
-use crate::domain::ticket::{Brief, Checkout, Status, Ticket};
+use crate::domain::ticket::{Brief, Checkout, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{Approval, Asks, Phase, PhaseKind, Retry, Run, Workflow};
+use crate::domain::workflow::{Approval, Asking, Asks, Limits, Phase, PhaseKind, Prompt, Retry, Run, Workflow};
 use crate::domain::zone::{Placement, placement};
 
 pub(super) fn id(text: &str) -> PhaseId {
@@ -29,15 +30,27 @@ pub(super) fn phase(name: &str, kind: PhaseKind, ok: Option<&str>, bad: Option<&
         kind,
         on_success: ok.map(id),
         on_failure: bad.map(id),
-        retry: Retry { attempts: 1, backoff_seconds: 0 },
+        retry: Retry::new(1, 0),
         timeout_seconds: None,
         max_visits: 10,
         capture: BTreeMap::new(),
+        limits: Limits::default(),
+        asking: Asking::default(),
     }
 }
 
 pub(super) fn script() -> PhaseKind {
     PhaseKind::Script { run: Run::Shell { script: "true".into() } }
+}
+
+pub(super) fn agent(name: &str) -> PhaseKind {
+    PhaseKind::Agent {
+        prompt: Prompt::Inline { text: "work".into() },
+        agent: Some(AgentName::new(name).unwrap()),
+        allowed_tools: Vec::new(),
+        max_turns: None,
+        model: None,
+    }
 }
 
 pub(super) fn poll(seconds: u64) -> PhaseKind {
@@ -218,6 +231,19 @@ impl World {
         self.status(ticket).session().cloned().unwrap_or_else(|| panic!("{ticket} does not run"))
     }
 
+    /// Lets the agent of a ticket say how it ended, and its session end.
+    pub(super) fn agent_ends(&mut self, ticket: &str, end: AgentEnd) {
+        let session = self.session(ticket);
+        let code = i32::from(end.failure.is_some());
+        self.report(Report::AgentEnded { session: session.clone(), end: Box::new(end) });
+        self.report(Report::SessionEnded { session, end: exited(code, self.now) });
+    }
+
+    /// Lets the agent of a ticket fail in this way.
+    pub(super) fn agent_fails(&mut self, ticket: &str, class: FailureClass) {
+        self.agent_ends(ticket, AgentEnd { failure: Some((class, "said so".into())), ..AgentEnd::default() });
+    }
+
     /// Lets the running session of a ticket exit.
     pub(super) fn exit(&mut self, ticket: &str, code: i32) {
         let session = self.session(ticket);
@@ -228,4 +254,12 @@ impl World {
 pub(super) fn exited(code: i32, at: Timestamp) -> SessionEnd {
     let tail = if code == 0 { String::new() } else { "it said no".into() };
     SessionEnd::Exited { code: Some(code), signal: None, at, captures: BTreeMap::new(), tail }
+}
+
+/// Insists that the journal of this world is decided the same again.
+pub(super) fn decided_again(world: &World) {
+    let mut replay = Replay::new(Fleet::default());
+    let found: Vec<_> = world.told.iter().cloned().filter_map(|told| replay.take(told).err()).collect();
+    assert_eq!(found, []);
+    assert_eq!(replay.fleet().accounts, world.fleet.accounts);
 }

@@ -121,7 +121,7 @@ impl Page<'_> {
         }
         for request in &ticket.progress.requests {
             match &request.ask {
-                Ask::Permission { tool, detail, reason } => {
+                Ask::Permission { tool, detail, reason, .. } => {
                     self.text(&format!("wants to use {tool}:"), Role::Text);
                     self.text(detail, Role::Strong);
                     self.text(reason.as_deref().unwrap_or_default(), Role::Muted);

@@ -1,0 +1,71 @@
+//! What the settings say that decisions go by. The journal keeps it beside each step, so that the same is decided again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::budget::{Budget, Prices};
+use super::ids::AgentName;
+use super::permission::PermissionRule;
+
+/// The rules of the house.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rules {
+    /// The agent of phases, tickets and plans that name none; `None` where nobody said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_agent: Option<AgentName>,
+    /// What holds for each agent.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<AgentName, AgentRules>,
+    /// Seconds an agent may be silent where its phase does not say; `None` means as long as it likes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stall_seconds: Option<u64>,
+    /// Seconds an agent may work without a result where its phase does not say; `None` means as long as it likes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress_seconds: Option<u64>,
+    /// What agents may do without asking a person, or never.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<PermissionRule>,
+    /// What all agents together may use up in any so many hours; `None` means as much as they like.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Window>,
+    /// What tokens cost where an agent does not say.
+    #[serde(skip_serializing_if = "Prices::is_empty")]
+    pub prices: Prices,
+}
+
+/// What holds for one agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AgentRules {
+    /// The account it works on; agents of one account wait together.
+    pub account: String,
+    /// The model it works with where its phase names none and it does not say; `None` where that is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// What it may do without asking a person, or never.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub permissions: Vec<PermissionRule>,
+}
+
+/// A budget for any stretch of time that is so long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Window {
+    /// How much.
+    pub budget: Budget,
+    /// How long, in hours.
+    pub hours: u32,
+}
+
+impl Rules {
+    /// Returns the account an agent works on; `None` for `agent` means the default one.
+    pub fn account<'a>(&'a self, agent: Option<&'a AgentName>) -> &'a str {
+        let Some(name) = agent.or(self.default_agent.as_ref()) else { return "the default agent" };
+        match self.agents.get(name) {
+            Some(rules) if !rules.account.is_empty() => &rules.account,
+            _ => name.as_str(),
+        }
+    }
+}
