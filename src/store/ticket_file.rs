@@ -3,7 +3,8 @@
 //! The part a person writes uses the field names of `another-orchestrator`; its
 //! other fields and those that begin with `x-` are kept; any other key is a mistake that must not be ignored in silence.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::json_keys::{misspelt, unknown_key};
@@ -76,7 +77,8 @@ pub(super) struct State {
     pub(super) brief: String,
     /// How far the ticket got: a [`Progress`], taken as it stands in the file, so that its hash does not depend on what
     /// another version would make of it.
-    progress: Value,
+    #[serde(serialize_with = "spread")]
+    progress: Box<RawValue>,
     /// Hash of the rest of this part; another hash means that it is damaged. A file without one is believed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     check: Option<String>,
@@ -90,7 +92,7 @@ impl State {
         let mut state = State {
             seq,
             brief: brief_digest(brief),
-            progress: serde_json::to_value(progress)?,
+            progress: to_raw_value(progress)?,
             check: None,
             known: None,
         };
@@ -105,7 +107,7 @@ impl State {
 
     /// Returns what it claims, as an engine wrote it or not.
     pub(super) fn claimed(&self) -> Option<Progress> {
-        Progress::deserialize(&self.progress).ok()
+        serde_json::from_str(self.progress.get()).ok()
     }
 
     fn understand(&mut self) {
@@ -114,8 +116,26 @@ impl State {
     }
 
     fn digest(&self) -> String {
-        digest(format!("{} {} {}", self.seq, self.brief, self.progress).as_bytes())
+        digest(format!("{} {} {}", self.seq, self.brief, compact(self.progress.get())).as_bytes())
     }
+}
+
+/// Writes a value as the rest of the file is written.
+fn spread<S: Serializer>(value: &RawValue, serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::from_str::<Value>(value.get()).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+/// Returns a JSON text without the blanks between its tokens.
+fn compact(text: &str) -> String {
+    let (mut in_string, mut escaped) = (false, false);
+    let mut compact = text.to_owned();
+    compact.retain(|c| {
+        let is_quote = c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
+        in_string ^= is_quote;
+        in_string || !matches!(c, ' ' | '\n' | '\r' | '\t')
+    });
+    compact
 }
 
 impl TicketFile {
@@ -221,4 +241,17 @@ fn unknown_field(name: &str, message: &str) -> Option<Problem> {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem.hint(format!("known: {}", known.trim_start_matches("one of "))),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_blanks_between_tokens_are_left_out() {
+        for text in [r#"{ "a b" : [ 1, "\" , \\" ] }"#, "{\n\t\"é  \": null\r\n}", r#""\\\" \\" "#] {
+            let value: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(compact(text), value.to_string());
+        }
+    }
 }
