@@ -89,13 +89,8 @@ pub(super) struct State {
 impl State {
     /// Returns what an engine that knows the journal up to `seq` says of a ticket.
     pub(super) fn new(seq: u64, brief: &Brief, progress: &Progress) -> serde_json::Result<Self> {
-        let mut state = State {
-            seq,
-            brief: brief_digest(brief),
-            progress: to_raw_value(progress)?,
-            check: None,
-            known: None,
-        };
+        let mut state =
+            State { seq, brief: brief_digest(brief), progress: to_raw_value(progress)?, check: None, known: None };
         state.check = Some(state.digest());
         Ok(state)
     }
