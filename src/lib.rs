@@ -32,6 +32,7 @@
 //! | [`report`] | what agents tell aotui, as files |
 //! | [`agent`] | what agent programs say: event streams, errors, usage; pure |
 //! | [`driver`] | drives an agent that has no screen of its own, inside its session |
+//! | [`hook`] | what agents with a screen of their own call while they work |
 //! | [`terminal`] | the viewing side of a session: screen, keys, panes |
 //! | [`config`] | places, settings, workflow files, prompts, consent |
 //! | [`adapters`] | the slots implemented: git worktrees, holders, launches |
@@ -65,6 +66,7 @@ pub mod driver;
 pub mod engine;
 pub mod faults;
 pub mod holder;
+pub mod hook;
 pub mod ipc;
 pub mod practice;
 pub mod report;

@@ -5,6 +5,7 @@
 mod argv;
 mod captured;
 mod environment;
+mod faces;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -13,7 +14,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::config::agents::{AgentRecord, Headless, PromptVia};
+use crate::config::agents::{AgentRecord, PromptVia};
 use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
@@ -21,7 +22,6 @@ use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
 use crate::domain::ticket::Ticket;
 use crate::domain::workflow::{Capture, PhaseKind, Prompt, Workflow};
-use crate::driver::DriveOrder;
 use crate::slots::launcher::{Launcher, WorkOrder};
 use crate::slots::runtime::Launch;
 use crate::slots::workspace::WorkspaceRequest;
@@ -201,13 +201,16 @@ impl Bench {
         let file = self.write_prompt(order, &text)?;
         let mut env = environment::of(order, &self.desk, true);
         env.insert("AOTUI_PROMPT_FILE".to_owned(), file.clone());
-        let values = argv::Values::new(order, record, &self.desk.env, text, file);
+        let face = faces::of(order, record);
+        let mut values = argv::Values::new(order, record, &self.desk.env, text, file);
+        values.add(faces::variables(self, order, face)?);
         for (key, value) in &record.env {
             let value = values.render(&crate::config::agents::with_environment(value))?;
             env.insert(key.clone(), environment::clean(&value));
         }
         // A shell or a driver starts it, which would only say that it is not there.
-        let started_by_us = record.prompt_via == PromptVia::Stdin || record.headless.is_some();
+        let by_shell = record.prompt_via == PromptVia::Stdin && !matches!(face, faces::Worn::Terminal(_));
+        let started_by_us = by_shell || matches!(face, faces::Worn::Headless(_));
         if started_by_us && !self.library.has_program(&values.render(&record.command)?) {
             let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
             return Err(misconfigured(format!(
@@ -215,36 +218,12 @@ impl Bench {
                 record.command
             )));
         }
-        let argv = match &record.headless {
-            Some(headless) => self.driven(order, headless, &values)?,
-            None => argv::of_agent(&values)?,
+        let argv = match face {
+            faces::Worn::Headless(headless) => self.driven(order, headless, &values)?,
+            faces::Worn::Terminal(terminal) => self.on_screen(order, terminal, &values)?,
+            faces::Worn::Plain => argv::of_agent(&values)?,
         };
         Ok((argv, env))
-    }
-
-    /// Returns what drives an agent that works without a terminal of its own.
-    fn driven(
-        &self,
-        order: &WorkOrder,
-        headless: &Headless,
-        values: &argv::Values<'_>,
-    ) -> Result<Vec<String>, SlotError> {
-        let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
-        let by_argument = values.record().prompt_via != PromptVia::Stdin;
-        let drive = DriveOrder {
-            agent: name.to_string(),
-            argv: argv::checked(argv::of_headless(values, headless)?)?,
-            prompt: (!by_argument).then(|| PathBuf::from(values.file())),
-            headless: headless.clone(),
-            conversation: argv::names_conversation(headless).then(|| values.conversation().to_owned()),
-            before: values.resumed().map(|conversation| conversation.usage).unwrap_or_default(),
-        };
-        let dir = self.desk.sessions_dir.join(order.session.to_string());
-        let path = dir.join("drive.json");
-        let text = serde_json::to_string(&drive).map_err(misconfigured)?;
-        write_private(&dir, &path, &text)
-            .map_err(|error| misconfigured(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(vec![argv::text(&self.desk.exe)?, "drive".to_owned(), argv::text(&path)?])
     }
 
     fn record(&self, order: &WorkOrder) -> Result<&AgentRecord, SlotError> {

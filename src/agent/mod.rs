@@ -5,6 +5,8 @@
 //! that work was done well: that is the gates' business.
 
 mod account;
+mod asks;
+mod face;
 mod reset;
 mod signal;
 mod stream;
@@ -13,9 +15,11 @@ mod transcript;
 mod trouble;
 
 pub use account::{Account, Ending, Exit};
+pub use asks::{asks, decision};
+pub use face::{FaceRule, FaceRules, Pattern, last};
 pub use reset::{Clock, reset};
 pub use signal::Signal;
 pub use stream::{Counting, FIELDS, KINDS, Kind, Rule, StreamRules};
 pub use text::read_text;
-pub use transcript::{Transcript, activity};
+pub use transcript::{Transcript, activity, headline};
 pub use trouble::{TextRule, Trouble, classify};

@@ -155,7 +155,7 @@ fn code(line: &str) -> String {
 }
 
 /// Returns what a tool is to do in one line: its command, its file, or all it was given.
-pub(super) fn headline(input: &Value) -> String {
+pub fn headline(input: &Value) -> String {
     const TELLING: [&str; 9] =
         ["command", "cmd", "file_path", "filePath", "path", "pattern", "query", "url", "description"];
     if let Value::String(text) = input {

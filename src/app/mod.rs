@@ -23,7 +23,7 @@ mod tests;
 mod whole;
 mod work;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -67,6 +67,20 @@ fn wants_json(verb: &Verb) -> bool {
         Verb::Doctor(args) => args.json,
         _ => false,
     }
+}
+
+/// Takes what an agent's program tells its hooks. Whatever goes wrong, the agent goes on: it is told nothing then, and asks
+/// by itself.
+pub fn hook(kind: &OsStr, payload: Option<&OsString>) -> ExitCode {
+    let payload = payload.map(|payload| payload.to_string_lossy());
+    match crate::hook::hook(&kind.to_string_lossy(), payload.as_deref()) {
+        Ok(None) => {}
+        Ok(Some(answer)) => {
+            let _nobody_reads = output::print(&format!("{answer}\n"));
+        }
+        Err(error) => output::note(&error.to_string()),
+    }
+    ExitCode::SUCCESS
 }
 
 /// Returns the exit code of the process.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::output::{Style, plain};
 use super::verbs::status::span;
 use crate::domain::account::Hold;
+use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
@@ -176,9 +177,15 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Paused => (None, "held".to_owned()),
         TicketEvent::Resumed => (None, "released".to_owned()),
         TicketEvent::StopRequested { .. } => (None, format!("{phase} is being stopped")),
+        TicketEvent::Turn { turn: AgentTurn::Prompted { .. } } => (None, "is told more".to_owned()),
+        TicketEvent::TurnEnded { end } => {
+            let used = if end.usage.tokens() > 0 { format!(" and used {}", end.usage) } else { String::new() };
+            (None, format!("{phase}: the agent's turn is over{used}"))
+        }
         TicketEvent::AgentEnded { end } if end.usage.tokens() > 0 => (None, format!("{phase} used {}", end.usage)),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
         TicketEvent::Started
+        | TicketEvent::Turn { .. }
         | TicketEvent::PhaseEntered { .. }
         | TicketEvent::SessionIntended { counts: false, .. }
         | TicketEvent::PollPending { .. }

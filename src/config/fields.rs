@@ -224,3 +224,32 @@ pub(crate) fn scalar(node: &Node) -> Option<At<String>> {
         _ => None,
     }
 }
+
+/// Returns the value whose name a key has.
+pub(crate) fn one_of<T: Copy>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    values: &[(&'static str, T)],
+    report: &mut Report,
+) -> Option<T> {
+    let text = fields.text(key, report)?;
+    named(key, &text.value, text.at, values, report)
+}
+
+fn named<T: Copy>(key: &str, text: &str, at: Mark, values: &[(&'static str, T)], report: &mut Report) -> Option<T> {
+    let found = values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    if found.is_none() {
+        let hint = meant(text, values.iter().map(|(name, _)| *name));
+        report.error(at, format!("`{key}` cannot be `{text}`"), hint);
+    }
+    found
+}
+
+/// Returns the items of a list; reports what is none.
+pub(crate) fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n [Node] {
+    if let Value::List(items) = &node.value {
+        return items;
+    }
+    report.error(node.at, format!("{what} should be a list, not {}", node.kind()), "");
+    &[]
+}

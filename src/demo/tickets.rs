@@ -105,6 +105,7 @@ fn brief(plan: &PlanId, ticket: Written) -> Brief {
         repo: None,
         workflow: Some(ticket.workflow),
         agent: None,
+        face: None,
         branch: None,
         worktree: None,
     }

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Sighting;
+use super::agent_run::AgentEnd;
 use super::ids::RequestId;
 use super::plain::{is_plain, plain_line, plain_text};
 use super::session::{Ask, Target};
@@ -28,6 +30,19 @@ pub enum AgentReport {
     Progress {
         /// What, in a few words.
         text: String,
+    },
+    /// It was heard or seen to do something.
+    Activity {
+        /// What, by which source.
+        sighting: Sighting,
+    },
+    /// It took a prompt and works on it.
+    TurnBegan,
+    /// It did what it was told and waits for more.
+    TurnEnded {
+        /// What its run came to so far; a later one of the same session takes its place.
+        #[serde(default)]
+        end: Box<AgentEnd>,
     },
     /// It waits for a person.
     Ask {
@@ -54,6 +69,9 @@ impl AgentReport {
     pub fn cleaned(self) -> Self {
         match self {
             Self::Progress { text } => Self::Progress { text: plain_line(&text, MAX_PROGRESS) },
+            Self::Activity { sighting } => Self::Activity { sighting: sighting.cleaned() },
+            Self::TurnBegan => Self::TurnBegan,
+            Self::TurnEnded { end } => Self::TurnEnded { end: Box::new(end.cleaned()) },
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },
             Self::Conversation { id } => Self::Conversation { id: plain_line(&id, MAX_LABEL) },
             Self::Withdraw { request } => Self::Withdraw { request },

@@ -4,10 +4,43 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AgentName, PhaseId};
+use super::plain::{plain_line, plain_text};
 use super::session::Outcome;
 use super::ticket::{FailureClass, HistoryEntry, Progress};
 use super::time::Timestamp;
 use super::usage::Usage;
+
+/// Longest words of an agent kept, in characters.
+const MAX_WORDS: usize = 4_000;
+/// Longest name kept, in characters.
+const MAX_NAME: usize = 200;
+/// Most names of denied tools kept.
+const MAX_DENIED: usize = 100;
+
+/// How an agent meets people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Face {
+    /// By its own screen, in the session's terminal.
+    Terminal,
+    /// By a transcript that aotui makes of its events.
+    Headless,
+}
+
+/// How far an agent is with what it was told, where its program tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum AgentTurn {
+    /// It works on a prompt.
+    Began,
+    /// It is done with its prompt and waits for more.
+    Ended,
+    /// It is to be told more and has not taken it yet.
+    Prompted {
+        /// What it is to be told.
+        text: String,
+    },
+}
 
 /// What a run of an agent came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,6 +68,21 @@ pub struct AgentEnd {
     /// The last thing it said, plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_words: Option<String>,
+}
+
+impl AgentEnd {
+    /// Returns it with every text plain and bounded.
+    #[must_use]
+    pub fn cleaned(self) -> Self {
+        Self {
+            conversation: self.conversation.map(|name| plain_line(&name, MAX_NAME)),
+            model: self.model.map(|name| plain_line(&name, MAX_NAME)),
+            failure: self.failure.map(|(class, words)| (class, plain_line(&words, MAX_WORDS))),
+            denied: self.denied.iter().take(MAX_DENIED).map(|tool| plain_line(tool, MAX_NAME)).collect(),
+            last_words: self.last_words.map(|words| plain_text(&words, MAX_WORDS)),
+            ..self
+        }
+    }
 }
 
 /// A conversation an agent had about a phase.
@@ -90,7 +138,7 @@ impl Progress {
         self.conversations.push(Conversation { phase, agent, id: id.to_owned(), usage });
     }
 
-    /// Adds what a run of the current phase's agent used up.
+    /// Adds what a run of the current phase's agent used up; what it told earlier is part of it.
     pub(super) fn note_agent_end(&mut self, agent: Option<AgentName>, end: &AgentEnd) {
         let Some(phase) = self.phase.clone() else { return };
         if let Some(id) = &end.conversation {
@@ -99,10 +147,12 @@ impl Progress {
                 conversation.usage = end.conversation_usage;
             }
         }
+        let told = self.agent_end.as_ref().map(|before| before.usage).unwrap_or_default();
+        let usage = end.usage.minus(told);
         let same = |spent: &&mut Spent| spent.phase == phase && spent.agent == agent && spent.model == end.model;
         match self.spent.iter_mut().find(same) {
-            Some(spent) => spent.usage = spent.usage.plus(end.usage),
-            None => self.spent.push(Spent { phase, agent, model: end.model.clone(), usage: end.usage }),
+            Some(spent) => spent.usage = spent.usage.plus(usage),
+            None => self.spent.push(Spent { phase, agent, model: end.model.clone(), usage }),
         }
         self.agent_end = Some(end.clone());
     }

@@ -102,6 +102,11 @@ pub enum TicketAction {
         /// The answer.
         text: String,
     },
+    /// Tells the agent at work more, once it is at its prompt.
+    Tell {
+        /// What.
+        text: String,
+    },
     /// Runs the failed or current phase again.
     Retry {
         /// Whether a session that runs may be ended for it.

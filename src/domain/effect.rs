@@ -66,6 +66,23 @@ pub enum Effect {
         /// The request.
         request: RequestId,
     },
+    /// Has an agent leave whose turn is over, once nobody looks at it any more. Its end is reported by whoever runs it.
+    LeaveSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Takes that back: somebody told the agent more.
+    KeepSession {
+        /// The session.
+        session: SessionId,
+    },
+    /// Tells the agent of a session more; answered by [`Report::Prompted`].
+    Prompt {
+        /// The session.
+        session: SessionId,
+        /// What it is told.
+        text: String,
+    },
     /// Removes a workspace if nothing can be lost; answered by [`Report::WorkspaceGone`] or [`Report::WorkspaceKept`].
     RemoveWorkspace {
         /// The plan.
@@ -130,6 +147,13 @@ pub enum Report {
         session: SessionId,
         /// How.
         end: Box<AgentEnd>,
+    },
+    /// An agent was told more, or could not be.
+    Prompted {
+        /// Its session.
+        session: SessionId,
+        /// Why not, in words.
+        result: Result<(), String>,
     },
     /// A workspace was removed.
     WorkspaceGone {

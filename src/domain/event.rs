@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::account::Hold;
-use super::agent_run::AgentEnd;
+use super::agent_run::{AgentEnd, AgentTurn};
 use super::clock::Reading;
 use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
 use super::mode::Mode;
@@ -228,6 +228,16 @@ pub enum TicketEvent {
     ConversationNamed {
         /// The name.
         id: String,
+    },
+    /// Its agent took a prompt, or is to be told more.
+    Turn {
+        /// How far it is.
+        turn: AgentTurn,
+    },
+    /// Its agent is done with its prompt; the session goes on.
+    TurnEnded {
+        /// What the run came to so far.
+        end: Box<AgentEnd>,
     },
     /// Its agent's program ended; its session is about to.
     AgentEnded {

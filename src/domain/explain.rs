@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::activity::Activity;
 use super::fleet::Fleet;
 use super::ids::{PhaseId, SessionId, TicketKey};
 use super::session::Ask;
@@ -27,6 +28,8 @@ pub struct Explanation {
     pub placement: Placement,
     /// What puts tickets into that zone.
     pub rule: &'static str,
+    /// What its session does, and how that is known; `None` where none runs or nobody knows.
+    pub activity: Option<Activity>,
     /// Everything it waits for.
     pub waits_for: Vec<Point>,
     /// What happens then, one point for each way it may go.
@@ -68,6 +71,7 @@ pub fn explain(fleet: &Fleet, ticket: &Ticket) -> Explanation {
         title: ticket.brief.title.clone(),
         rule: rule(placement.zone),
         placement,
+        activity: progress.status.session().and_then(|session| fleet.live.activity.get(session)).cloned(),
         waits_for: waits_for(fleet, ticket),
         next: next(fleet, ticket),
         attempts: progress.history.iter().skip(told).cloned().collect(),
@@ -192,8 +196,9 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         }
         (Status::Stopping { then, .. }, Some(phase)) => vec![Point::new(match then {
             AfterStop::Hold => "it is left to you".to_owned(),
-            AfterStop::TimedOut | AfterStop::Fail { .. } => {
-                format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase))
+            AfterStop::TimedOut => format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase)),
+            AfterStop::Fail { failure } => {
+                format!("the attempt counts as failed ({}): {}", failure.message, on_failure(fleet, ticket, phase))
             }
             AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
             AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),

@@ -1,6 +1,7 @@
 //! What is true: tickets, plans, workflows and the rules that move them. Pure: no clock, no IO, no async.
 
 pub mod account;
+pub mod activity;
 pub mod agent_report;
 pub mod agent_run;
 pub mod budget;

@@ -91,6 +91,8 @@ pub enum StoppedBy {
     Timeout,
     /// A person who stops everything at once.
     Shutdown,
+    /// Nobody: its agent's turn is over, and it did not leave by itself.
+    TurnOver,
 }
 
 /// Names a signal for a person, by its number on Linux.
@@ -131,24 +133,4 @@ pub enum Outcome {
     Interrupted,
     /// A person stopped everything; it counts for nothing.
     Stopped,
-}
-
-/// What a session does right now, as far as anyone knows. Not durable.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Activity {
-    /// What it does, in a few words.
-    pub text: String,
-    /// Where that is known from.
-    pub source: ActivitySource,
-    /// When it was said.
-    pub at: Timestamp,
-}
-
-/// Where an activity is known from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ActivitySource {
-    /// The agent reported it with `aotui report`.
-    Report,
 }

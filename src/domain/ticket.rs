@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::agent_run::{AgentEnd, Conversation, Spent};
+use super::agent_run::{AgentEnd, AgentTurn, Conversation, Face, Spent};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request, StoppedBy};
@@ -36,6 +36,9 @@ pub struct Brief {
     /// Agent; `None` means the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
+    /// How its agents meet people, where a phase does not say; `None` leaves it to the agent's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face: Option<Face>,
     /// Branch; `None` means `aotui/<plan>/<ticket>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<String>,
@@ -110,7 +113,10 @@ pub struct Progress {
     /// What its agents used up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
-    /// How the agent of the current session ended, until the session has.
+    /// How far the agent of the current session is; `None` where it has not told, or never does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<AgentTurn>,
+    /// What the run of the current session's agent came to as far as it told, until the session has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_end: Option<AgentEnd>,
     /// Every finished attempt, oldest first.

@@ -2,9 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Doing;
+use super::agent_run::AgentTurn;
 use super::fleet::Fleet;
+use super::ids::SessionId;
 use super::session::Ask;
-use super::ticket::{Status, Ticket};
+use super::ticket::{Progress, Status, Ticket};
 use super::time::Timestamp;
 use super::workflow::{Asks, Phase, PhaseKind};
 
@@ -92,18 +95,40 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
         Status::Running { .. } if fleet.phase_of(ticket).is_some_and(Phase::is_poll) => {
             Placement { zone: Zone::Waiting, why: "looks now".to_owned(), moment: None }
         }
-        Status::Running { session, since, .. } => {
-            let activity = fleet.live.activity.get(session).map(|activity| activity.text.as_str());
-            let last = (!fleet.mode.is_working()).then_some("finishes this phase, then stops");
-            let why = [activity, last].into_iter().flatten().collect::<Vec<_>>().join("; ");
-            Placement { zone: Zone::Working, why, moment: Some(*since) }
-        }
+        Status::Running { session, since, .. } => running(fleet, progress, session, *since),
         Status::Preparing => Placement { zone: Zone::Working, why: "preparing its workspace".to_owned(), moment: None },
         Status::Stopping { since, .. } => {
             Placement { zone: Zone::Working, why: "being stopped".to_owned(), moment: Some(*since) }
         }
         Status::Queued | Status::Polling { .. } | Status::Backoff { .. } => waiting(fleet, ticket),
     }
+}
+
+/// Says what a session that runs does, and whether it could do with a person.
+fn running(fleet: &Fleet, progress: &Progress, session: &SessionId, since: Timestamp) -> Placement {
+    let activity = fleet.live.activity.get(session);
+    let doing = activity.map(|activity| (activity.sighting.doing, activity));
+    match (&progress.turn, doing) {
+        (Some(AgentTurn::Ended), _) => {
+            let why = "its turn is over; it leaves when nobody is attached".to_owned();
+            return Placement { zone: Zone::Working, why, moment: Some(since) };
+        }
+        (_, Some((Doing::Waiting { .. }, activity))) => {
+            let why = format!("{}; attach to answer", activity.sighting.words());
+            return Placement { zone: Zone::Respond, why, moment: Some(activity.at) };
+        }
+        // Whoever began and never said that it was done was interrupted.
+        (Some(AgentTurn::Began), Some((Doing::Idle, activity))) => {
+            let why = "idle amid its turn; attach, tell it more or retry".to_owned();
+            return Placement { zone: Zone::Respond, why, moment: Some(activity.at) };
+        }
+        _ => {}
+    }
+    let words = activity.map(|activity| activity.sighting.words());
+    let told = matches!(progress.turn, Some(AgentTurn::Prompted { .. })).then(|| "is being told more".to_owned());
+    let last = (!fleet.mode.is_working()).then(|| "finishes this phase, then stops".to_owned());
+    let why = [told, words, last].into_iter().flatten().collect::<Vec<_>>().join("; ");
+    Placement { zone: Zone::Working, why, moment: Some(since) }
 }
 
 /// When what waits goes on while nothing is started.

@@ -2,9 +2,10 @@
 //!
 //! Pure. Source: the public agent SDK's control protocol and recordings of 2.1.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::domain::session::{Answer, Ask, Target};
+use crate::agent::{asks, decision};
+use crate::domain::session::{Answer, Ask};
 
 /// Something the agent wants of its host.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,83 +60,17 @@ pub(super) fn wish(line: &str) -> Option<Wish> {
                 return Some(Wish::Unknown { id, what: text("subtype").to_owned() });
             }
             let input = request.get("input").cloned().unwrap_or(Value::Null);
-            let asks = match text("tool_name") {
-                "AskUserQuestion" => questions(&input),
-                tool => vec![permission(tool, &input)],
-            };
+            let asks = asks(text("tool_name"), &input);
             Some(Wish::Ask { id, asks, input })
         }
         _ => None,
     }
 }
 
-fn permission(tool: &str, input: &Value) -> Ask {
-    let text = |name: &str| input.get(name).and_then(Value::as_str);
-    let detail = match (text("command"), text("file_path")) {
-        (Some(command), _) => command.to_owned(),
-        (None, Some(path)) => change(path, text("old_string"), text("new_string").or(text("content"))),
-        (None, None) => serde_json::to_string_pretty(input).unwrap_or_default(),
-    };
-    let target = match (text("command"), text("file_path").or(text("notebook_path"))) {
-        (Some(command), _) => Some(Target::Command { command: command.to_owned() }),
-        (None, Some(path)) => Some(Target::Path { path: path.to_owned() }),
-        (None, None) => None,
-    };
-    Ask::Permission { tool: tool.to_owned(), detail, reason: text("description").map(str::to_owned), target }
-}
-
-/// Returns the exact change as lines taken away and lines added.
-fn change(path: &str, old: Option<&str>, new: Option<&str>) -> String {
-    let mut detail = path.to_owned();
-    for (sign, text) in [('-', old), ('+', new)] {
-        for line in text.unwrap_or_default().lines() {
-            detail.push_str(&format!("\n{sign} {line}"));
-        }
-    }
-    detail
-}
-
-fn questions(input: &Value) -> Vec<Ask> {
-    let questions = input.get("questions").and_then(Value::as_array);
-    let ask = |question: &Value| Ask::Question {
-        text: question.get("question").and_then(Value::as_str).unwrap_or_default().to_owned(),
-        options: question
-            .get("options")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(|option| Some(option.get("label")?.as_str()?.to_owned()))
-            .collect(),
-    };
-    questions.into_iter().flatten().map(ask).collect()
-}
-
 /// Returns the message that answers a wish.
 pub(super) fn reply(id: &str, asks: &[Ask], input: &Value, answers: &[Answer]) -> Value {
-    let denied = answers.iter().find_map(|answer| match answer {
-        Answer::Deny { message } if message.trim().is_empty() => Some("A person said no.".to_owned()),
-        Answer::Deny { message } => Some(message.clone()),
-        Answer::Allow | Answer::Reply { .. } => None,
-    });
-    let response = match denied {
-        Some(message) => json!({"behavior": "deny", "message": message}),
-        None => {
-            let mut input = input.clone();
-            let replies: Map<String, Value> = asks.iter().zip(answers).filter_map(replied).collect();
-            if let (Value::Object(members), false) = (&mut input, replies.is_empty()) {
-                members.insert("answers".to_owned(), Value::Object(replies));
-            }
-            json!({"behavior": "allow", "updatedInput": input})
-        }
-    };
+    let response = decision(asks, input, answers);
     json!({"type": "control_response", "response": {"subtype": "success", "request_id": id, "response": response}})
-}
-
-fn replied((ask, answer): (&Ask, &Answer)) -> Option<(String, Value)> {
-    match (ask, answer) {
-        (Ask::Question { text: question, .. }, Answer::Reply { text }) => Some((question.clone(), json!(text))),
-        _ => None,
-    }
 }
 
 /// Returns the message that refuses a wish this host does not know.
@@ -147,6 +82,7 @@ pub(super) fn refuse(id: &str, what: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::session::Target;
 
     #[test]
     fn a_command_is_asked_for_in_its_exact_words_and_allowed_as_it_was() {
@@ -174,16 +110,6 @@ mod tests {
         assert_eq!(chosen["response"]["response"]["updatedInput"]["answers"]["Which?"], "Rust");
         let no = reply(&id, &asks, &input, &[Answer::Deny { message: "use make".to_owned() }]);
         assert_eq!(no["response"]["response"], json!({"behavior": "deny", "message": "use make"}));
-    }
-
-    #[test]
-    fn an_edit_is_asked_for_with_the_lines_it_changes() {
-        let Ask::Permission { detail, .. } =
-            permission("Edit", &json!({"file_path": "/a", "old_string": "x\ny", "new_string": "z"}))
-        else {
-            panic!("not a permission")
-        };
-        assert_eq!(detail, "/a\n- x\n- y\n+ z");
     }
 
     #[test]

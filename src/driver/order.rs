@@ -42,7 +42,7 @@ impl DriveOrder {
 }
 
 /// Writes how the agent ended; the file is there whole or not at all, and on disk.
-pub(super) fn write_outcome(session_dir: &Path, end: &AgentEnd) -> io::Result<()> {
+pub fn write_outcome(session_dir: &Path, end: &AgentEnd) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(session_dir)?;
     serde_json::to_writer(file.as_file_mut(), end)?;
     file.as_file_mut().write_all(b"\n")?;

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Arrival;
 use super::clock::Clock;
 use super::frozen::Frozen;
+use super::talk::{Leaving, watched};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId};
@@ -67,6 +68,7 @@ pub(super) struct Executor {
 struct Told {
     stops: Stops,
     frozen: Frozen,
+    leaving: Leaving,
 }
 
 impl Told {
@@ -77,6 +79,8 @@ impl Told {
                 self.stops.sessions().insert(session.clone(), *by);
             }
             Effect::FreezeSession { session, frozen } => self.frozen.wish(session, *frozen),
+            Effect::LeaveSession { session } => self.leaving.wish(session),
+            Effect::KeepSession { session } => self.leaving.forget(session),
             _ => {}
         }
     }
@@ -84,6 +88,7 @@ impl Told {
     fn forget(&self, session: &SessionId) {
         self.stops.sessions().remove(session);
         self.frozen.forget(session);
+        self.leaving.forget(session);
     }
 }
 
@@ -153,12 +158,17 @@ fn panic_report(effect: &Effect) -> Option<Report> {
             phase: order.phase.id.clone(),
             result: Err(failure()),
         }),
+        Effect::Prompt { session, .. } => {
+            Some(Report::Prompted { session: session.clone(), result: Err(failure().message) })
+        }
         Effect::RemoveWorkspace { ticket, .. } => {
             Some(Report::WorkspaceKept { key: ticket.brief.key.clone(), why: failure().message })
         }
         Effect::StopSession { .. }
         | Effect::FreezeSession { .. }
         | Effect::DeliverAnswer { .. }
+        | Effect::LeaveSession { .. }
+        | Effect::KeepSession { .. }
         | Effect::WatchAsker { .. } => None,
     }
 }
@@ -172,7 +182,8 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
         }
         Effect::RunSession { order, reattach } => {
             let session = order.session.clone();
-            let end = run_session(&slots, &told.stops, *order, reattach).await;
+            let run = run_session(&slots, &told.stops, *order, reattach);
+            let end = watched(slots.runtime.as_ref(), &session, reports, run).await;
             told.forget(&session);
             if let (SessionEnd::Exited { .. }, Some(end)) = (&end, slots.runtime.agent_end(session.clone()).await) {
                 let report = Report::AgentEnded { session: session.clone(), end: Box::new(end) };
@@ -200,6 +211,15 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
         Effect::WatchAsker { session, request } => {
             let gone = slots.runtime.asker_gone(session.clone(), request.clone()).await;
             gone.then_some(Report::Agent { session, report: AgentReport::Withdraw { request } })
+        }
+        Effect::LeaveSession { session } => {
+            told.leaving.carry_out(slots.runtime.as_ref(), &session, slots.stop_grace).await;
+            None
+        }
+        Effect::KeepSession { .. } => None,
+        Effect::Prompt { session, text } => {
+            let result = slots.runtime.prompt(session.clone(), text).await.map_err(|error| error.message);
+            Some(Report::Prompted { session, result })
         }
         Effect::RemoveWorkspace { plan, ticket } => remove_workspace(&slots, &plan, &ticket).await,
     }
@@ -311,7 +331,9 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
         return SessionEnd::NotStarted { failure: Failure { class, message, evidence: String::new() } };
     }
     let session = order.session.clone();
-    if exit.code != Some(0) {
+    // One that had to be made to leave after its turn has done what it should all the same.
+    let left = exit.stopped.is_some_and(|stopped| stopped.by == StoppedBy::TurnOver);
+    if exit.code != Some(0) && !left {
         let tail = slots.runtime.tail(session, EVIDENCE_LINES).await;
         return SessionEnd::Exited {
             code: exit.code,
@@ -322,9 +344,13 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
         };
     }
     match captures(slots, &order, &session).await {
-        Ok(captures) => {
-            SessionEnd::Exited { code: exit.code, signal: None, at: exit.ended_at, captures, tail: String::new() }
-        }
+        Ok(captures) => SessionEnd::Exited {
+            code: exit.code,
+            signal: exit.signal,
+            at: exit.ended_at,
+            captures,
+            tail: String::new(),
+        },
         Err(error) => SessionEnd::NotCaptured { failure: failure_of(&error) },
     }
 }

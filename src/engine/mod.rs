@@ -9,6 +9,7 @@ mod act;
 mod clock;
 mod executor;
 mod frozen;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod turn;

@@ -20,7 +20,7 @@ use crate::domain::ticket::{Checkout, FailureClass, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Workflow;
 use crate::slots::launcher::Launcher;
-use crate::slots::runtime::{Exit, Launch, Observed, Runtime};
+use crate::slots::runtime::{Exit, Launch, Observed, Runtime, Tell};
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
 
@@ -150,6 +150,18 @@ impl Runtime for World {
     }
 
     fn answer(&self, _: SessionId, _: RequestId, _: Answer) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn watch(&self, _: SessionId, _: Tell) -> SlotFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn leave(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
+        self.stop(session, StoppedBy::TurnOver, grace)
+    }
+
+    fn prompt(&self, _: SessionId, _: String) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async { Ok(()) })
     }
 

@@ -31,6 +31,12 @@ pub struct Gap {
 /// The file that says which part of the recording was not kept.
 const GAP: &str = "gap.json";
 
+/// The file that whoever is attached has locked.
+const ATTACHED: &str = "attached";
+
+/// The file that says that the agent was given its first prompt.
+const PROMPTED: &str = "prompted";
+
 /// The directory of one session.
 #[derive(Debug, Clone)]
 pub struct SessionDir(PathBuf);
@@ -151,6 +157,31 @@ impl SessionDir {
 
     pub(super) fn is_frozen(&self) -> bool {
         self.frozen_file().exists()
+    }
+
+    /// Shows that a person is attached to the session, for as long as the file is open.
+    pub fn attach(&self) -> io::Result<File> {
+        let file = open_append(&self.0.join(ATTACHED))?;
+        file.lock_shared()?;
+        Ok(file)
+    }
+
+    /// Returns whether a person is attached to the session now.
+    pub fn is_attached(&self) -> bool {
+        let Ok(file) = File::open(self.0.join(ATTACHED)) else {
+            return false;
+        };
+        matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Notes that the session's agent is given its first prompt.
+    pub fn note_prompted(&self) -> io::Result<()> {
+        open_append(&self.0.join(PROMPTED)).map(drop)
+    }
+
+    /// Returns whether that was noted.
+    pub fn was_prompted(&self) -> bool {
+        self.0.join(PROMPTED).exists()
     }
 
     fn frozen_file(&self) -> PathBuf {

@@ -2,13 +2,15 @@
 
 use std::env;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::answers::directory_in;
 use super::presence::show;
 use super::{ReportError, read_answer, send, wait_answer};
+use crate::domain::activity::Sighting;
 use crate::domain::agent_report::AgentReport;
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, Ask};
 
@@ -58,6 +60,26 @@ impl Reporter {
         self.send(AgentReport::Conversation { id: id.into() })
     }
 
+    /// Returns the directory of the session.
+    pub fn session_dir(&self) -> &Path {
+        &self.session_dir
+    }
+
+    /// Says what the agent was heard to do.
+    pub fn activity(&self, sighting: Sighting) -> Result<(), ReportError> {
+        self.send(AgentReport::Activity { sighting })
+    }
+
+    /// Says that the agent took a prompt.
+    pub fn turn_began(&self) -> Result<(), ReportError> {
+        self.send(AgentReport::TurnBegan)
+    }
+
+    /// Says that the agent's turn is over, and what the run came to so far.
+    pub fn turn_ended(&self, end: AgentEnd) -> Result<(), ReportError> {
+        self.send(AgentReport::TurnEnded { end: Box::new(end) })
+    }
+
     /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.
     pub fn permission(&self, tool: &str, detail: &str, reason: Option<&str>) -> Result<Answer, ReportError> {
         let reason = reason.map(str::to_owned);
@@ -89,7 +111,8 @@ impl Reporter {
         self.send(AgentReport::Withdraw { request })
     }
 
-    fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
+    /// Asks and waits for the answer.
+    pub fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
         let asking = self.ask(ask)?;
         loop {
             if let Some(answer) = wait_answer(&self.session_dir, &asking.id, None)? {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{SlotError, SlotFuture};
+use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, StoppedBy};
@@ -123,6 +124,9 @@ pub enum Observed {
     Absent,
 }
 
+/// Takes what is seen of a session.
+pub type Tell = Box<dyn Fn(AgentReport) + Send + Sync>;
+
 /// Starts, watches and ends sessions.
 pub trait Runtime: Send + Sync {
     /// Starts the session detached from this process. May be repeated: a session that was started before is left alone.
@@ -149,6 +153,17 @@ pub trait Runtime: Send + Sync {
 
     /// Gives the agent in the session a person's answer. May be repeated; the first answer to a request stands.
     fn answer(&self, session: SessionId, request: RequestId, answer: Answer) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Says what the session's terminal shows of the agent in it, for as long as it is polled. Cancel-safe.
+    fn watch(&self, session: SessionId, tell: Tell) -> SlotFuture<'_, ()>;
+
+    /// Waits until nobody is attached to the session, and then has its agent leave in its own way; where it does not, ends
+    /// it as [`Runtime::stop`] does. May be repeated; cancelling it before the agent was told to leave changes nothing.
+    fn leave(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Types a prompt into the terminal of the session's agent once it is at its prompt, and waits until the agent shows
+    /// that it took it. Nothing is typed into anything else. Not to be repeated after a success.
+    fn prompt(&self, session: SessionId, text: String) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Returns how the session's agent ended, where its driver left word of it.
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;

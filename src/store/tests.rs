@@ -47,6 +47,7 @@ fn brief(ticket: &str) -> Brief {
         repo: None,
         workflow: None,
         agent: None,
+        face: None,
         branch: None,
         worktree: None,
     }

@@ -9,12 +9,13 @@ use serde_json::{Map, Value};
 
 use super::json_keys::{misspelt, unknown_key};
 use super::scan::Defect;
+use crate::domain::agent_run::Face;
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
 use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
 
 /// The keys a person or a planner may write.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "planId",
     "ticketId",
     "title",
@@ -24,6 +25,7 @@ const KEYS: [&str; 11] = [
     "repo",
     "workflow",
     "agent",
+    "face",
     "branch",
     "worktree",
 ];
@@ -57,6 +59,8 @@ pub(super) struct TicketFile {
     workflow: Option<WorkflowName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     agent: Option<AgentName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    face: Option<Face>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -167,6 +171,7 @@ impl TicketFile {
             repo: self.repo.clone(),
             workflow: self.workflow.clone(),
             agent: self.agent.clone(),
+            face: self.face,
             branch: self.branch.clone(),
             worktree: self.worktree.clone(),
         }
@@ -184,6 +189,7 @@ impl TicketFile {
             repo: brief.repo.clone(),
             workflow: brief.workflow.clone(),
             agent: brief.agent.clone(),
+            face: brief.face,
             branch: brief.branch.clone(),
             worktree: brief.worktree.clone(),
             state: Some(state),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::domain::activity::{Activity, Doing, Sighting, Source};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketId, TicketKey, WorkflowName};
 use crate::domain::plan::Plan;
-use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request};
+use crate::domain::session::{Ask, Outcome, Request};
 use crate::domain::ticket::{Brief, Checkout, Failure, FailureClass, HistoryEntry, Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Approval, Asks, Phase, PhaseKind, Prompt, Retry, Run, Workflow};
@@ -91,6 +92,7 @@ impl FleetBuilder {
             repo: None,
             workflow: None,
             agent: None,
+            face: None,
             branch: None,
             worktree: None,
         };
@@ -113,7 +115,8 @@ impl FleetBuilder {
 
     pub(super) fn doing(mut self, id: &str, text: &str) -> Self {
         let session = self.0.tickets[&key(id)].progress.status.session().unwrap().clone();
-        let activity = Activity { text: text.to_owned(), source: ActivitySource::Report, at: ago(3) };
+        let sighting = Sighting::new(Doing::Working, Source::Report).text(text);
+        let activity = Activity { sighting, at: ago(3) };
         self.0.live.activity.insert(session, activity);
         self
     }
@@ -128,6 +131,7 @@ fn workflow() -> Workflow {
     let agent = || PhaseKind::Agent {
         prompt: Prompt::Inline { text: "do it".to_owned() },
         agent: None,
+        face: None,
         allowed_tools: Vec::new(),
         max_turns: None,
         model: None,

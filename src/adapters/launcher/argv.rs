@@ -6,7 +6,7 @@ use std::path::Path;
 use minijinja::Value;
 
 use super::{Bench, failed, misconfigured, repo};
-use crate::config::agents::{AgentRecord, ENVIRONMENT, Headless, PromptVia};
+use crate::config::agents::{AgentRecord, ENVIRONMENT, FirstPrompt, Headless, PromptVia, Terminal};
 use crate::config::template;
 use crate::domain::agent_run::Conversation;
 use crate::domain::workflow::{PhaseKind, Run};
@@ -71,7 +71,7 @@ pub(super) fn text(path: &Path) -> Result<String, SlotError> {
 /// An agent record with the values its templates may use.
 pub(super) struct Values<'a> {
     record: &'a AgentRecord,
-    variables: Value,
+    variables: BTreeMap<String, Value>,
     prompt: String,
     file: String,
     model: Option<String>,
@@ -116,7 +116,30 @@ impl<'a> Values<'a> {
             ("maxTurns".to_owned(), max_turns.map_or_else(|| Value::from(""), Value::from)),
             (ENVIRONMENT.to_owned(), Value::from(environment)),
         ]);
-        Self { record, variables: Value::from(variables), prompt, file, model, tools, max_turns, conversation, resumed }
+        Self { record, variables, prompt, file, model, tools, max_turns, conversation, resumed }
+    }
+
+    /// Adds variables.
+    pub(super) fn add(&mut self, more: Vec<(&'static str, Value)>) {
+        self.variables.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    /// Returns the same with another prompt.
+    fn told(&self, prompt: &str) -> Self {
+        let mut variables = self.variables.clone();
+        variables.insert("prompt".to_owned(), Value::from(prompt));
+        let Self { record, file, model, tools, max_turns, conversation, resumed, .. } = self;
+        Self {
+            record,
+            variables,
+            prompt: prompt.to_owned(),
+            file: file.clone(),
+            model: model.clone(),
+            tools: tools.clone(),
+            max_turns: *max_turns,
+            conversation: conversation.clone(),
+            resumed: resumed.clone(),
+        }
     }
 
     pub(super) fn record(&self) -> &AgentRecord {
@@ -140,7 +163,7 @@ impl<'a> Values<'a> {
 
     /// Renders one template of the record.
     pub(super) fn render(&self, source: &str) -> Result<String, SlotError> {
-        let rendered = template::render("agent record", source, &self.variables, |_| None);
+        let rendered = template::render("agent record", source, &Value::from(self.variables.clone()), |_| None);
         rendered.map_err(|problem| failed(&problem))
     }
 }
@@ -165,17 +188,34 @@ pub(super) fn names_conversation(headless: &Headless) -> bool {
 pub(super) fn of_headless(values: &Values<'_>, headless: &Headless) -> Result<Vec<String>, SlotError> {
     let resumed = values.resumed.as_ref().and(headless.resume_args.as_ref());
     let args = resumed.or(headless.args.as_ref()).unwrap_or(&values.record.args);
-    let mut argv = arguments(values, args)?;
+    let mut argv = arguments(values, args, true)?;
     if values.record.prompt_via == PromptVia::Argument && !args.iter().any(|arg| arg.contains("prompt")) {
         argv.push(values.prompt.clone());
     }
     Ok(argv)
 }
 
+/// Returns what starts an agent on a screen of its own, and the prompt as it is given.
+pub(super) fn of_terminal(values: &Values<'_>, terminal: &Terminal) -> Result<(Vec<String>, String), SlotError> {
+    let resumed = values.resumed.as_ref().and(terminal.resume_args.as_ref());
+    let args = resumed.or(terminal.args.as_ref()).unwrap_or(&values.record.args);
+    let mut prompt = values.prompt.clone();
+    // A person's signs for commands, files and shells mean something to a screen, whoever gives them to it.
+    let is_sign = prompt.starts_with(['/', '!', '#', '@', '&', '?', '-', '\\']);
+    if prompt.len() > MAX_ARG || is_sign {
+        prompt = format!("Read the file {} and do what it says.", values.file);
+    }
+    let mut argv = arguments(&values.told(&prompt), args, false)?;
+    if terminal.prompt == FirstPrompt::Argument && !args.iter().any(|arg| arg.contains("prompt")) {
+        argv.push(prompt.clone());
+    }
+    Ok((argv, prompt))
+}
+
 /// Returns what starts an agent in a terminal of its own.
 pub(super) fn of_agent(values: &Values<'_>) -> Result<Vec<String>, SlotError> {
     let record = values.record;
-    let mut argv = arguments(values, &record.args)?;
+    let mut argv = arguments(values, &record.args, true)?;
     let mentioned = record.args.iter().any(|arg| arg.contains("prompt"));
     match record.prompt_via {
         PromptVia::Argument if !mentioned => argv.push(values.prompt.clone()),
@@ -189,7 +229,8 @@ pub(super) fn of_agent(values: &Values<'_>) -> Result<Vec<String>, SlotError> {
     Ok(argv)
 }
 
-fn arguments(values: &Values<'_>, args: &[String]) -> Result<Vec<String>, SlotError> {
+/// Returns the program and its arguments; `bounded` says whether its turns may be limited, which screens do not know.
+fn arguments(values: &Values<'_>, args: &[String], bounded: bool) -> Result<Vec<String>, SlotError> {
     let record = values.record;
     let mut argv = vec![values.render(&record.command)?];
     // Options go before the record's own arguments, so that none of them can be taken for the prompt.
@@ -199,7 +240,7 @@ fn arguments(values: &Values<'_>, args: &[String]) -> Result<Vec<String>, SlotEr
     if let (Some(option), false) = (&record.allowed_tools_arg, values.tools.is_empty()) {
         argv.extend([option.clone(), values.tools.join(",")]);
     }
-    if let (Some(option), Some(most)) = (&record.max_turns_arg, values.max_turns) {
+    if let (Some(option), Some(most), true) = (&record.max_turns_arg, values.max_turns, bounded) {
         argv.extend([option.clone(), most.to_string()]);
     }
     for arg in args {

@@ -9,6 +9,7 @@ use crate::domain::ticket::Checkout;
 use crate::domain::time::Timestamp;
 use crate::domain::usage::Usage;
 use crate::domain::workflow::{Approval, Asks, Phase, Retry, Run};
+use crate::driver::DriveOrder;
 
 /// What a hostile ticket may say.
 const EVIL: &str = "$(touch pwned) `touch pwned`; touch pwned\n' \" \\ {{ feedback }} ${GH_TOKEN} -rf --\u{1b}[31m";
@@ -111,7 +112,14 @@ impl World {
 
     fn agent(&self, name: &str, prompt: &str) -> WorkOrder {
         let prompt = Prompt::Inline { text: prompt.to_owned() };
-        let kind = PhaseKind::Agent { prompt, agent: None, allowed_tools: Vec::new(), max_turns: Some(9), model: None };
+        let kind = PhaseKind::Agent {
+            prompt,
+            agent: None,
+            face: None,
+            allowed_tools: Vec::new(),
+            max_turns: Some(9),
+            model: None,
+        };
         WorkOrder { agent: Some(AgentName::new(name).unwrap()), ..self.order(kind) }
     }
 
@@ -386,6 +394,7 @@ async fn an_agent_that_is_not_installed_is_named_before_a_shell_can_hide_it() {
     let kind = PhaseKind::Agent {
         prompt: Prompt::Inline { text: "x".to_owned() },
         agent: None,
+        face: None,
         model: None,
         allowed_tools: Vec::new(),
         max_turns: None,

@@ -5,6 +5,7 @@
 
 mod asker;
 mod end;
+mod face;
 mod freeze;
 
 use std::ffi::OsString;
@@ -29,7 +30,7 @@ use crate::holder::client::{Client, Hint};
 use crate::holder::files::SessionDir;
 use crate::holder::recording::{Piece, Recording};
 use crate::report;
-use crate::slots::runtime::{Launch, Observed, Runtime};
+use crate::slots::runtime::{Launch, Observed, Runtime, Tell};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
 use crate::terminal::{Pane, Screen};
 
@@ -293,6 +294,26 @@ impl Runtime for HolderRuntime {
                 )
             })
         })
+    }
+
+    fn watch(&self, session: SessionId, tell: Tell) -> SlotFuture<'_, ()> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { face::watch(&dir, tell).await })
+    }
+
+    fn leave(&self, session: SessionId, grace: Duration) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move {
+            if face::left(&dir).await {
+                return Ok(());
+            }
+            end::end(&dir, &session, StoppedBy::TurnOver, grace).await
+        })
+    }
+
+    fn prompt(&self, session: SessionId, text: String) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { face::prompt(&dir, &text).await })
     }
 
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {

@@ -57,6 +57,7 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
         repo: None,
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         agent: args.agent.clone().map(AgentName::new).transpose()?,
+        face: None,
         branch: None,
         worktree: None,
     };

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{Counting, FIELDS, KINDS, Rule, Signal, StreamRules, TextRule, read_text};
-use crate::config::fields::{Fields, Report, meant, scalar};
-use crate::config::yaml::{Mark, Node, Value};
+use crate::config::fields::{Fields, Report, list, one_of, scalar};
+use crate::config::yaml::{Node, Value};
 use crate::domain::ticket::FailureClass;
 
 /// Deepest nesting of stream rules.
@@ -104,34 +104,6 @@ pub(super) fn parse(name: &str, mut headless: Headless, node: &Node, report: &mu
     }
     fields.refuse_unknown(report);
     Some(headless)
-}
-
-/// Returns the value whose name a key has.
-fn one_of<T: Copy>(
-    fields: &mut Fields<'_>,
-    key: &'static str,
-    values: &[(&'static str, T)],
-    report: &mut Report,
-) -> Option<T> {
-    let text = fields.text(key, report)?;
-    named(key, &text.value, text.at, values, report)
-}
-
-fn named<T: Copy>(key: &str, text: &str, at: Mark, values: &[(&'static str, T)], report: &mut Report) -> Option<T> {
-    let found = values.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
-    if found.is_none() {
-        let hint = meant(text, values.iter().map(|(name, _)| *name));
-        report.error(at, format!("`{key}` cannot be `{text}`"), hint);
-    }
-    found
-}
-
-fn list<'n>(node: &'n Node, what: &str, report: &mut Report) -> &'n [Node] {
-    if let Value::List(items) = &node.value {
-        return items;
-    }
-    report.error(node.at, format!("{what} should be a list, not {}", node.kind()), "");
-    &[]
 }
 
 fn error(node: &Node, report: &mut Report) -> Option<TextRule> {

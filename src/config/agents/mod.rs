@@ -1,21 +1,28 @@
 //! Agent records: how each agent program is started, as data. Never starts one.
 
 mod headless;
+mod terminal;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::fields::{At, Fields, Report, meant, scalar};
+use super::fields::{At, Fields, Report, meant, one_of, scalar};
 use super::yaml::{self, Node};
 use super::{house_rules, template};
+use crate::domain::agent_run::Face;
 use crate::domain::ids::AgentName;
 use crate::domain::permission::PermissionRule;
 use crate::domain::rules::AgentRules;
 
 pub use headless::{Headless, Protocol};
+pub use terminal::{FirstPrompt, Hooks, Terminal};
 
 /// Variables an agent record may use besides those of every template.
-pub const RECORD_VARIABLES: [&str; 5] = ["prompt", "promptFile", "model", "maxTurns", "conversation"];
+pub const RECORD_VARIABLES: [&str; 7] =
+    ["prompt", "promptFile", "model", "maxTurns", "conversation", "hooksFile", "hookCommand"];
+
+/// The faces by their names.
+pub(super) const FACES: [(&str, Face); 2] = [("terminal", Face::Terminal), ("headless", Face::Headless)];
 
 /// How the prompt reaches the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +69,10 @@ pub struct AgentRecord {
     pub account: Option<String>,
     /// What it may do without asking a person, or never.
     pub permissions: Vec<PermissionRule>,
+    /// How it works on a screen of its own; `None` where nothing is known of that.
+    pub terminal: Option<Terminal>,
+    /// How it meets people where neither phase nor ticket says; `None` means headless where it can.
+    pub face: Option<Face>,
 }
 
 impl AgentRecord {
@@ -173,6 +184,12 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
     }
     if let Some(node) = fields.get("headless") {
         record.headless = headless::parse(name, record.headless.take().unwrap_or_default(), node, report);
+    }
+    if let Some(node) = fields.get("terminal") {
+        record.terminal = terminal::parse(name, record.terminal.take().unwrap_or_default(), node, report);
+    }
+    if let Some(face) = one_of(&mut fields, "face", &FACES, report) {
+        record.face = Some(face);
     }
     for (key, hint) in fields.unknown() {
         report.warn(key.at, format!("unknown key `{}` in {} is ignored", key.value, fields.what), hint);

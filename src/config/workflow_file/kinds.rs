@@ -1,7 +1,8 @@
 //! Reads what a phase does: the keys that belong to its type, and only those.
 
 use super::phases::{Draft, YEAR};
-use crate::config::fields::{At, Fields, Report, meant};
+use crate::config::agents::FACES;
+use crate::config::fields::{At, Fields, Report, meant, one_of};
 use crate::config::yaml::Mark;
 use crate::domain::ids::AgentName;
 use crate::domain::workflow::{Approval, Asks, PhaseKind, Prompt, Run};
@@ -21,7 +22,7 @@ fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 19] = [
+const ONLY: [(&str, &[&str]); 20] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
@@ -29,6 +30,7 @@ const ONLY: [(&str, &[&str]); 19] = [
     ("promptTemplate", &["agent"]),
     ("prompt", &["agent"]),
     ("agent", &["agent"]),
+    ("face", &["agent"]),
     ("model", &["agent"]),
     ("allowedTools", &["agent"]),
     ("maxTurns", &["agent"]),
@@ -147,6 +149,7 @@ fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Opt
             None
         }
     });
+    let face = one_of(fields, "face", &FACES, report);
     let tools = fields.texts("allowedTools", report).unwrap_or_default();
     let max_turns = fields.number("maxTurns", 1, 100_000, report);
     let model = fields.text("model", report).map(|model| model.value);
@@ -166,7 +169,7 @@ fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Opt
         }
     };
     let allowed_tools = tools.into_iter().map(|tool| tool.value).collect();
-    Some(PhaseKind::Agent { prompt, agent, allowed_tools, max_turns, model })
+    Some(PhaseKind::Agent { prompt, agent, face, allowed_tools, max_turns, model })
 }
 
 fn approval(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Approval {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Fleet;
+use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::ids::{AgentName, TicketKey};
 use crate::domain::session::Outcome;
@@ -94,12 +95,12 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::PollPending { next, deadline } => {
             progress.status = Status::Polling { next: *next, deadline: *deadline };
             progress.under_way.iter_mut().for_each(|under_way| under_way.postponed = 0);
-            forget_requests(progress);
+            forget_session(progress);
         }
         TicketEvent::Postponed { until, failure } => {
             progress.status = Status::Backoff { until: *until, because: Some(failure.message.clone()) };
             progress.under_way.iter_mut().for_each(|under_way| under_way.postponed += 1);
-            forget_requests(progress);
+            forget_session(progress);
         }
         TicketEvent::TimeShifted { timeouts, moments } => shift(progress, *timeouts, *moments),
         TicketEvent::WaitOver => progress.status = Status::Queued,
@@ -138,6 +139,8 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         | TicketEvent::Answered { .. }
         | TicketEvent::Withdrawn { .. }
         | TicketEvent::ConversationNamed { .. }
+        | TicketEvent::Turn { .. }
+        | TicketEvent::TurnEnded { .. }
         | TicketEvent::AgentEnded { .. } => apply_to_agent(progress, what),
         TicketEvent::WorkspaceRemoved { .. } => {
             if let Some(checkout) = &mut progress.workspace {
@@ -158,7 +161,16 @@ fn apply_to_agent(progress: &mut Progress, what: &TicketEvent) {
         }
         TicketEvent::Withdrawn { request } => progress.requests.retain(|known| known.id != *request),
         TicketEvent::ConversationNamed { id } => progress.note_conversation(agent_of(progress), id),
-        TicketEvent::AgentEnded { end } => progress.note_agent_end(agent_of(progress), end),
+        TicketEvent::Turn { turn } => progress.turn = Some(turn.clone()),
+        TicketEvent::TurnEnded { end } => {
+            progress.turn = Some(AgentTurn::Ended);
+            progress.note_agent_end(agent_of(progress), end);
+        }
+        TicketEvent::AgentEnded { end } => {
+            // What its program left behind says how it was at its end.
+            progress.turn.iter_mut().for_each(|turn| *turn = AgentTurn::Ended);
+            progress.note_agent_end(agent_of(progress), end);
+        }
         _ => {}
     }
 }
@@ -170,7 +182,7 @@ fn enter(progress: &mut Progress, at: Timestamp, phase: &crate::domain::ids::Pha
     progress.attempt = 0;
     progress.under_way = None;
     progress.status = Status::Queued;
-    forget_requests(progress);
+    forget_session(progress);
 }
 
 /// Waits for the end of the session that runs.
@@ -212,11 +224,10 @@ fn end_attempt(
     if matches!(outcome, Outcome::Interrupted | Outcome::Stopped) {
         progress.attempt = progress.attempt.saturating_sub(1);
     }
-    progress.agent_end = None;
     progress.under_way = None;
     progress.context.extend(captures.clone());
     progress.status = Status::Queued;
-    forget_requests(progress);
+    forget_session(progress);
 }
 
 /// Returns the agent at work.
@@ -249,7 +260,9 @@ fn shift(progress: &mut Progress, timeouts: i64, moments: i64) {
     progress.requests.iter_mut().for_each(|request| moved(&mut request.asked_at));
 }
 
-fn forget_requests(progress: &mut Progress) {
+/// Forgets what was between the ticket and a session that is over.
+fn forget_session(progress: &mut Progress) {
     progress.requests.clear();
     progress.answered.clear();
+    (progress.turn, progress.agent_end) = (None, None);
 }

@@ -5,8 +5,9 @@
 //! [`Fleet::apply`]ing events, so that replaying the journal gives the same fleet.
 //!
 //! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
-//! `apply`; what the world says back is an arm in `on_report`; what a phase type means is in `walk`; what a failure
-//! leads to is in `failing`; who may start is in `dispatch`; what concerns all tickets at once is in `whole`.
+//! `apply`; what the world says back is an arm in `on_report`; what agents and people say to each other is in `talk`;
+//! what a phase type means is in `walk`; what a failure leads to is in `failing`; who may start is in `dispatch`; what
+//! concerns all tickets at once is in `whole`.
 
 mod apply;
 mod dependencies;
@@ -19,6 +20,7 @@ mod passing;
 mod recover;
 mod replay;
 mod step;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -35,13 +37,13 @@ pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
 
 use super::account::Hold;
+use super::activity::Activity;
 use super::clock::Reading;
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
 use super::mode::Mode;
 use super::plan::Plan;
 use super::problem::Problem;
 use super::rules::Rules;
-use super::session::Activity;
 use super::ticket::{Status, Ticket};
 use super::time::Timestamp;
 use super::workflow::{Phase, Workflow};

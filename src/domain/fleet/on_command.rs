@@ -1,6 +1,7 @@
 //! What a person wishes, and why it may not be.
 
 use super::step::Turn;
+use crate::domain::agent_run::AgentTurn;
 use crate::domain::command::{Command, Rejection, TicketAction};
 use crate::domain::decision::{self, Matter, Seen};
 use crate::domain::effect::Effect;
@@ -106,6 +107,7 @@ impl Turn<'_> {
             TicketAction::Approve { seen, note } => self.approve(&ticket, &seen, note),
             TicketAction::Reject { seen, note } => self.reject(&ticket, &seen, note),
             TicketAction::Reply { request, text } => self.reply(&ticket, request.as_ref(), text),
+            TicketAction::Tell { text } => self.tell(&ticket, text),
             TicketAction::Retry { interrupt } => self.retry(&ticket, interrupt),
             TicketAction::Skip { to } => self.skip(&ticket, to),
             TicketAction::Pause => self.pause(&ticket, true),
@@ -154,6 +156,26 @@ impl Turn<'_> {
         self.note(key, TicketEvent::Answered { request: request.clone(), answer: answer.clone() });
         self.want(Effect::DeliverAnswer { session, request, answer });
         Ok(())
+    }
+
+    fn tell(&mut self, ticket: &Ticket, text: String) -> Done {
+        let key = &ticket.brief.key;
+        let Status::Running { session, .. } = &ticket.progress.status else {
+            return Err(Rejection::new(format!("no session of `{key}` runs")).hint("reject or retry it with a note"));
+        };
+        match &ticket.progress.turn {
+            Some(AgentTurn::Began | AgentTurn::Ended) if text.trim().is_empty() => {
+                Err(Rejection::new("there is nothing to tell"))
+            }
+            Some(AgentTurn::Began | AgentTurn::Ended) => {
+                self.follow_up(session, text);
+                Ok(())
+            }
+            Some(AgentTurn::Prompted { .. }) => Err(Rejection::new(format!("the agent of `{key}` is being told more"))
+                .hint("try again when it has taken that")),
+            None => Err(Rejection::new(format!("the agent of `{key}` does not tell when it can be talked to"))
+                .hint("attach to its session and type")),
+        }
     }
 
     fn retry(&mut self, ticket: &Ticket, interrupt: bool) -> Done {

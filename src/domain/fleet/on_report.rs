@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::on_time::timed_out;
 use super::step::Turn;
-use crate::domain::agent_report::AgentReport;
-use crate::domain::effect::{Effect, Ready, Report, SessionEnd};
+use super::talk::{Told, unfinished};
+use crate::domain::effect::{Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
-use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
-use crate::domain::session::{Activity, ActivitySource, Ask, Outcome, Request, signal_words};
+use crate::domain::ids::{PhaseId, SessionId, TicketKey};
+use crate::domain::session::{Outcome, signal_words};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status};
 use crate::domain::workflow::{Phase, PhaseKind};
 
@@ -19,9 +19,6 @@ const NOT_YET: i32 = 1;
 /// phase, but what takes its holder down with it every time would go on for ever.
 const MAX_INTERRUPTIONS: usize = 4;
 
-/// Requests one session may have open, so that a mad agent cannot fill the state.
-const MAX_REQUESTS: usize = 32;
-
 impl Turn<'_> {
     pub(super) fn on_report(&mut self, report: Report) {
         match report {
@@ -31,12 +28,14 @@ impl Turn<'_> {
             Report::Agent { session, report } => self.on_agent(&session, report),
             Report::AgentEnded { session, end } => {
                 let ticket = self.fleet.ticket(&session.ticket);
-                let fits =
-                    |progress: &Progress| progress.status.session() == Some(&session) && progress.agent_end.is_none();
+                let fits = |progress: &Progress| {
+                    progress.status.session() == Some(&session) && progress.agent_end.as_ref() != Some(&*end)
+                };
                 if ticket.is_some_and(|ticket| fits(&ticket.progress)) {
                     self.note(&session.ticket, TicketEvent::AgentEnded { end });
                 }
             }
+            Report::Prompted { session, result } => self.on_prompted(&session, result),
             Report::WorkspaceGone { key, kept_ref } => {
                 if self.ended(&key) {
                     self.note(&key, TicketEvent::WorkspaceRemoved { kept_ref });
@@ -109,17 +108,19 @@ impl Turn<'_> {
             SessionEnd::NotCaptured { failure } => return self.attempt_failed(key, phase, failure),
             SessionEnd::Vanished => return self.interrupted(key, phase),
         };
+        let told = self.fleet.ticket(key).map(|ticket| ticket.progress.told()).unwrap_or_default();
         match (code, &phase.kind) {
-            (Some(0), _) => self.succeed(key, phase, captures),
+            (_, _) if told == Told::Done => self.succeed(key, phase, captures),
+            (Some(0), _) if told == Told::Nothing => self.succeed(key, phase, captures),
             (Some(NOT_YET), PhaseKind::Poll { interval_seconds, .. }) => {
                 self.poll_pending(key, phase, *interval_seconds)
             }
             _ => {
-                let told = self.fleet.ticket(key).and_then(|ticket| ticket.progress.agent_end.as_ref());
-                let until = told.and_then(|end| end.retry_at);
-                let failure = match told.and_then(|end| end.failure.clone()) {
-                    Some((class, message)) => Failure { class, message, evidence: tail },
-                    None => exit_failure(code, signal, tail),
+                let until = self.fleet.ticket(key).and_then(|ticket| ticket.progress.agent_end.as_ref()?.retry_at);
+                let failure = match told {
+                    Told::Failed(class, message) => Failure { class, message, evidence: tail },
+                    Told::Unfinished if code == Some(0) => unfinished(tail),
+                    Told::Done | Told::Nothing | Told::Unfinished => exit_failure(code, signal, tail),
                 };
                 self.attempt_failed_until(key, phase, failure, until);
             }
@@ -151,7 +152,6 @@ impl Turn<'_> {
         let end = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() };
         match then {
             AfterStop::TimedOut => self.attempt_failed(key, phase, timed_out(phase.timeout_seconds)),
-            AfterStop::Fail { failure } => self.attempt_failed(key, phase, failure),
             AfterStop::Hold => {
                 let message = "stopped by a person".to_owned();
                 let failure = Failure { class: FailureClass::Stopped, message, evidence: String::new() };
@@ -162,6 +162,7 @@ impl Turn<'_> {
                 self.note(key, end(Outcome::Skipped));
                 self.note(key, TicketEvent::Retried { phase: Some(phase.id.clone()) });
             }
+            AfterStop::Fail { failure } => self.attempt_failed(key, phase, failure),
             AfterStop::RunLater => self.note(key, end(Outcome::Stopped)),
             AfterStop::Skip { to } => {
                 self.note(key, end(Outcome::Skipped));
@@ -179,49 +180,6 @@ impl Turn<'_> {
         match result {
             Ok(message) => self.note(key, TicketEvent::ApprovalAsked { message }),
             Err(failure) => self.note(key, TicketEvent::Failed { failure }),
-        }
-    }
-
-    fn on_agent(&mut self, session: &SessionId, report: AgentReport) {
-        let key = &session.ticket;
-        let Some(ticket) = self.fleet.ticket(key) else { return };
-        if ticket.progress.status.session() != Some(session) {
-            return;
-        }
-        match report {
-            AgentReport::Progress { text } => {
-                let activity = Activity { text, source: ActivitySource::Report, at: self.now };
-                self.fleet.live.activity.insert(session.clone(), activity);
-                self.out.live_changed = true;
-            }
-            AgentReport::Ask { request, ask } => self.on_ask(session, request, ask),
-            AgentReport::Conversation { id } => {
-                let conversations = &ticket.progress.conversations;
-                if !conversations
-                    .last()
-                    .is_some_and(|known| known.id == id && Some(&known.phase) == ticket.progress.phase.as_ref())
-                {
-                    self.note(key, TicketEvent::ConversationNamed { id });
-                }
-            }
-            AgentReport::Withdraw { request } => {
-                if ticket.progress.requests.iter().any(|known| known.id == request) {
-                    self.note(key, TicketEvent::Withdrawn { request });
-                }
-            }
-        }
-    }
-
-    fn on_ask(&mut self, session: &SessionId, request: RequestId, ask: Ask) {
-        let key = &session.ticket;
-        let Some(ticket) = self.fleet.ticket(key) else { return };
-        let progress = &ticket.progress;
-        let open = progress.requests.iter().any(|known| known.id == request);
-        let answered = progress.answered.iter().any(|(known, _)| *known == request);
-        if !open && !answered && progress.requests.len() < MAX_REQUESTS {
-            let asked = Request { id: request.clone(), ask, asked_at: self.now };
-            self.note(key, TicketEvent::Asked { request: asked });
-            self.want(Effect::WatchAsker { session: session.clone(), request });
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What happens because time passed. Moments are read from the state, so a restart keeps every deadline.
 
 use super::step::Turn;
+use crate::domain::agent_run::AgentTurn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::TicketKey;
@@ -15,6 +16,8 @@ pub(super) fn due_at(mode: Mode, ticket: &Ticket) -> Option<Timestamp> {
     let held = ticket.progress.paused || !mode.is_working();
     match &ticket.progress.status {
         Status::Running { .. } if mode.is_frozen() => None,
+        // What is done is not late: it only waits for whoever looks at it.
+        Status::Running { .. } if ticket.progress.turn == Some(AgentTurn::Ended) => None,
         Status::Running { deadline, .. } => *deadline,
         Status::Polling { next, deadline } if !held => Some(deadline.map_or(*next, |deadline| deadline.min(*next))),
         Status::Backoff { until, .. } if !held => Some(*until),

@@ -50,6 +50,7 @@ impl Turn<'_> {
         if let Some(order) = self.order(key, session.n) {
             self.want(Effect::RunSession { order, reattach: true });
         }
+        self.resume_turn(session, ticket);
         for request in &ticket.progress.requests {
             self.want(Effect::WatchAsker { session: session.clone(), request: request.id.clone() });
         }

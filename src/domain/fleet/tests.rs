@@ -3,5 +3,6 @@
 mod failing;
 mod random;
 mod stories;
+mod talk;
 mod whole;
 mod world;

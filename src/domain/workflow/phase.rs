@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::agent_run::Face;
 use crate::domain::budget::Budget;
 use crate::domain::ids::{AgentName, PhaseId};
 use crate::domain::permission::PermissionRule;
@@ -106,6 +107,9 @@ pub enum PhaseKind {
         prompt: Prompt,
         /// The agent to use; `None` means the ticket's, the plan's or the configured default.
         agent: Option<AgentName>,
+        /// How the agent meets people; `None` means as the ticket or the agent's settings say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        face: Option<Face>,
         /// Tools the agent may use, where its record knows how to say so.
         #[serde(default)]
         allowed_tools: Vec<String>,

@@ -91,6 +91,7 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
                     2 => PhaseKind::Agent {
                         prompt: crate::domain::workflow::Prompt::Inline { text: String::new() },
                         agent: None,
+                        face: None,
                         allowed_tools: Vec::new(),
                         max_turns: None,
                         model: None,
@@ -146,7 +147,15 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
         Effect::WatchAsker { .. }
         | Effect::StopSession { .. }
         | Effect::FreezeSession { .. }
-        | Effect::DeliverAnswer { .. } => return None,
+        | Effect::DeliverAnswer { .. }
+        | Effect::KeepSession { .. } => return None,
+        Effect::LeaveSession { session } => {
+            Report::SessionEnded { session: session.clone(), end: exited(i32::from(how % 2), world.now) }
+        }
+        Effect::Prompt { session, .. } => {
+            let result = if how.is_multiple_of(2) { Ok(()) } else { Err("no".into()) };
+            Report::Prompted { session: session.clone(), result }
+        }
     })
 }
 

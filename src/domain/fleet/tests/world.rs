@@ -47,6 +47,7 @@ pub(super) fn agent(name: &str) -> PhaseKind {
     PhaseKind::Agent {
         prompt: Prompt::Inline { text: "work".into() },
         agent: Some(AgentName::new(name).unwrap()),
+        face: None,
         allowed_tools: Vec::new(),
         max_turns: None,
         model: None,
@@ -119,6 +120,7 @@ impl World {
                 repo: None,
                 workflow: None,
                 agent: None,
+                face: None,
                 branch: None,
                 worktree: None,
             };

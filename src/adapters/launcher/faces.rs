@@ -1,0 +1,118 @@
+//! Which face an agent wears in a session, and what it needs for it: an order for the driver, or hooks and rules for its own
+//! screen.
+
+use std::path::{Path, PathBuf};
+
+use minijinja::Value;
+
+use super::{Bench, argv, misconfigured, write_private};
+use crate::config::agents::{AgentRecord, FirstPrompt, Headless, Hooks, PromptVia, Terminal};
+use crate::domain::agent_run::Face;
+use crate::domain::workflow::PhaseKind;
+use crate::driver::DriveOrder;
+use crate::hook::{FaceOrder, claude_settings};
+use crate::slots::SlotError;
+use crate::slots::launcher::WorkOrder;
+
+/// Name of the file in a session's directory that has the agent's hooks.
+const HOOKS_FILE: &str = "hooks.json";
+
+/// How an agent works in a session.
+#[derive(Clone, Copy)]
+pub(super) enum Worn<'a> {
+    /// Driven, without a screen of its own.
+    Headless(&'a Headless),
+    /// On a screen of its own, of which something is known.
+    Terminal(&'a Terminal),
+    /// In a terminal, as it comes.
+    Plain,
+}
+
+/// Returns the face that the phase asks for, else the ticket, else the record; an agent without that face wears the other.
+pub(super) fn of<'a>(order: &WorkOrder, record: &'a AgentRecord) -> Worn<'a> {
+    let asked = match &order.phase.kind {
+        PhaseKind::Agent { face, .. } => *face,
+        PhaseKind::Script { .. } | PhaseKind::Poll { .. } | PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => None,
+    };
+    let asked = asked.or(order.ticket.brief.face).or(record.face);
+    match (asked, &record.headless, &record.terminal) {
+        (Some(Face::Terminal), _, Some(terminal)) | (_, None, Some(terminal)) => Worn::Terminal(terminal),
+        (Some(Face::Terminal), _, None) | (_, None, None) => Worn::Plain,
+        (_, Some(headless), _) => Worn::Headless(headless),
+    }
+}
+
+/// Returns the variables that arguments for this face may use besides.
+pub(super) fn variables(
+    bench: &Bench,
+    order: &WorkOrder,
+    face: Worn<'_>,
+) -> Result<Vec<(&'static str, Value)>, SlotError> {
+    let Worn::Terminal(Terminal { hooks: Some(hooks), .. }) = face else {
+        return Ok(vec![("hooksFile", Value::from("")), ("hookCommand", Value::from("[]"))]);
+    };
+    let file = argv::text(&session_dir(bench, order).join(HOOKS_FILE))?;
+    let command = [argv::text(&bench.desk.exe)?, "hook".to_owned(), hooks.name().to_owned()];
+    let command = serde_json::to_string(&command).map_err(misconfigured)?;
+    Ok(vec![("hooksFile", Value::from(file)), ("hookCommand", Value::from(command))])
+}
+
+fn session_dir(bench: &Bench, order: &WorkOrder) -> PathBuf {
+    bench.desk.sessions_dir.join(order.session.to_string())
+}
+
+fn write(dir: &Path, name: &str, content: &impl serde::Serialize) -> Result<PathBuf, SlotError> {
+    let path = dir.join(name);
+    let text = serde_json::to_string(content).map_err(misconfigured)?;
+    write_private(dir, &path, &text)
+        .map_err(|error| misconfigured(format!("{} cannot be written: {error}", path.display())))?;
+    Ok(path)
+}
+
+impl Bench {
+    /// Returns what starts an agent on a screen of its own, and leaves for its session how it is looked at there.
+    pub(super) fn on_screen(
+        &self,
+        order: &WorkOrder,
+        terminal: &Terminal,
+        values: &argv::Values<'_>,
+    ) -> Result<Vec<String>, SlotError> {
+        let dir = session_dir(self, order);
+        let (argv, prompt) = argv::of_terminal(values, terminal)?;
+        if terminal.hooks == Some(Hooks::Claude) {
+            write(&dir, HOOKS_FILE, &claude_settings())?;
+        }
+        let headless = values.record().headless.as_ref();
+        let face = FaceOrder {
+            shows: terminal.shows.clone(),
+            quit: terminal.quit.clone(),
+            hooks: terminal.hooks.is_some(),
+            paste: terminal.prompt == FirstPrompt::Paste,
+            prompt: FaceOrder::digest(&prompt),
+            errors: headless.map(|headless| headless.errors.clone()).unwrap_or_default(),
+        };
+        write(&dir, FaceOrder::FILE, &face)?;
+        Ok(argv)
+    }
+
+    /// Returns what drives an agent that works without a terminal of its own.
+    pub(super) fn driven(
+        &self,
+        order: &WorkOrder,
+        headless: &Headless,
+        values: &argv::Values<'_>,
+    ) -> Result<Vec<String>, SlotError> {
+        let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
+        let by_argument = values.record().prompt_via != PromptVia::Stdin;
+        let drive = DriveOrder {
+            agent: name.to_string(),
+            argv: argv::checked(argv::of_headless(values, headless)?)?,
+            prompt: (!by_argument).then(|| PathBuf::from(values.file())),
+            headless: headless.clone(),
+            conversation: argv::names_conversation(headless).then(|| values.conversation().to_owned()),
+            before: values.resumed().map(|conversation| conversation.usage).unwrap_or_default(),
+        };
+        let path = write(&session_dir(self, order), "drive.json", &drive)?;
+        Ok(vec![argv::text(&self.desk.exe)?, "drive".to_owned(), argv::text(&path)?])
+    }
+}
