@@ -134,7 +134,7 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
         }
         Action::Resume => unless(!progress.paused, "it is not paused"),
         Action::Stop => {
-            let runs = matches!(status, Status::Running { .. } | Status::Stopping { .. });
+            let runs = matches!(status, Status::Running { .. } | Status::Stopping { .. } | Status::Joining { .. });
             unless(!runs, "nothing of it runs")
         }
         Action::PausePlan => unless(plan_paused(fleet, ticket), "its plan is paused already"),
@@ -154,6 +154,7 @@ fn approve(ticket: &Ticket) -> Result<(), Why> {
 fn retry(status: &Status) -> Result<(), Why> {
     match status {
         Status::Running { .. }
+        | Status::Joining { .. }
         | Status::Polling { .. }
         | Status::Backoff { .. }
         | Status::Failed { .. }

@@ -6,6 +6,7 @@ mod argv;
 mod captured;
 mod environment;
 mod faces;
+mod list;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -115,6 +116,10 @@ impl Launcher for LibraryLauncher {
         Box::pin(self.blocking(move |bench| bench.question(&order)))
     }
 
+    fn list(&self, order: WorkOrder) -> SlotFuture<'_, Result<Vec<String>, SlotError>> {
+        Box::pin(self.blocking(move |_| list::read(&order)))
+    }
+
     fn capture(&self, order: WorkOrder, script: String) -> SlotFuture<'_, Result<String, SlotError>> {
         Box::pin(async move {
             let cwd = worktree(&order)?;
@@ -167,7 +172,7 @@ impl Bench {
             (None, None) => self.settings.worktree_root.join(key.plan.as_str()).join(key.ticket.as_str()),
         };
         let branch = brief.branch.clone().unwrap_or_else(|| format!("aotui/{}/{}", key.plan, key.ticket));
-        Ok(WorkspaceRequest { ticket: key.clone(), repo, path, branch, base: plan.base.clone() })
+        Ok(WorkspaceRequest { ticket: key.root(), repo, path, branch, base: plan.base.clone() })
     }
 
     fn compose(&self, order: &WorkOrder) -> Result<Launch, SlotError> {
@@ -178,7 +183,11 @@ impl Bench {
                 (argv, environment::of(order, &self.desk, false))
             }
             PhaseKind::Agent { prompt, .. } => self.agent(order, prompt)?,
-            PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => {
+            PhaseKind::Approval(_)
+            | PhaseKind::Parallel { .. }
+            | PhaseKind::Foreach { .. }
+            | PhaseKind::Workflow { .. }
+            | PhaseKind::Terminal { .. } => {
                 let message = format!("phase `{}` runs nothing", order.phase.id);
                 return Err(SlotError::new(ErrorClass::Bug, message));
             }

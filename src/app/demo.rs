@@ -110,7 +110,7 @@ fn reset(root: &Path) -> Result<(), Failure> {
     let fleet = store::read(&house.settings.state_dir).map(|loaded| loaded.fleet).unwrap_or_default();
     block_on(async {
         let runtime = compose::runtime(&house);
-        for session in fleet.tickets.values().filter_map(|ticket| ticket.progress.status.session()) {
+        for session in fleet.walks().filter_map(|ticket| ticket.progress.status.session()) {
             runtime
                 .stop(session.clone(), StoppedBy::Person, std::time::Duration::from_secs(1))
                 .await

@@ -89,7 +89,7 @@ impl Progress {
     fn ticket_line(&mut self, at: Timestamp, key: &TicketKey, what: &TicketEvent) -> Option<String> {
         let ticket = self.fleet.ticket(key)?.clone();
         self.note_tidiness(key, &ticket, what);
-        let name = if self.fleet.plans.len() > 1 { key.to_string() } else { key.ticket.to_string() };
+        let name = if self.fleet.plans.len() > 1 { key.to_string() } else { key.name() };
         let told = describe(&ticket, at, what);
         let (zone, words) = told.or_else(|| Some((None, in_passing(&ticket, what))).filter(|_| self.everything))?;
         let words = plain(&words);
@@ -99,7 +99,7 @@ impl Progress {
 
     fn note_tidiness(&mut self, key: &TicketKey, ticket: &Ticket, what: &TicketEvent) {
         match what {
-            TicketEvent::Completed { needs_attention: false } if has_workspace(ticket) => {
+            TicketEvent::Completed { needs_attention: false } if has_workspace(ticket) && !key.is_walk() => {
                 self.untidy.insert(key.clone());
             }
             TicketEvent::WorkspaceRemoved { .. } | TicketEvent::WorkspaceKept { .. } => {
@@ -170,6 +170,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
         TicketEvent::Withdrawn { .. } => (None, "no longer asks".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
+        TicketEvent::Completed { needs_attention: true } if key.is_walk() => (None, "failed".to_owned()),
         TicketEvent::Completed { needs_attention: true } => (Some(Zone::Failed), "ended and needs a person".to_owned()),
         TicketEvent::Completed { needs_attention: false } => (Some(Zone::Done), "complete".to_owned()),
         TicketEvent::Retried { .. } => (None, format!("{phase} is tried again")),
@@ -183,6 +184,10 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             (None, format!("{phase}: the agent's turn is over{used}"))
         }
         TicketEvent::AgentEnded { end } if end.usage.tokens() > 0 => (None, format!("{phase} used {}", end.usage)),
+        TicketEvent::Divided { .. } => (None, format!("{phase} started")),
+        TicketEvent::Listed { items } => (None, format!("{phase} has {} items", items.len())),
+        TicketEvent::RecallRequested { .. } => (None, format!("{phase} is being stopped")),
+        TicketEvent::TaskReported { text, done: true } => (None, format!("did task: {text}")),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
         TicketEvent::Started
         | TicketEvent::Turn { .. }
@@ -194,6 +199,9 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::TimeShifted { .. }
         | TicketEvent::ApprovalAsked { .. }
         | TicketEvent::FeedbackLeft { .. }
+        | TicketEvent::WalkBegun { .. }
+        | TicketEvent::WalkLeft { .. }
+        | TicketEvent::TaskReported { .. }
         | TicketEvent::ConversationNamed { .. }
         | TicketEvent::AgentEnded { .. }
         | TicketEvent::WorkspaceRemoved { .. } => return None,
@@ -220,6 +228,9 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
             format!("left for the next agent: {}", text.lines().next().unwrap_or_default())
         }
         TicketEvent::Withdrawn { request } => format!("its agent no longer asks {request}"),
+        TicketEvent::WalkBegun { walk, .. } => format!("begins {walk}"),
+        TicketEvent::WalkLeft { walk } => format!("takes in what {walk} did"),
+        TicketEvent::TaskReported { text, .. } => format!("has a task: {text}"),
         TicketEvent::WorkspaceRemoved { kept_ref } => {
             format!("has no workspace any more; its work is on {kept_ref}")
         }

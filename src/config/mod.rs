@@ -12,4 +12,4 @@ pub mod paths;
 pub mod settings;
 pub mod template;
 mod workflow_file;
-mod yaml;
+pub(crate) mod yaml;

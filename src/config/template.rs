@@ -9,9 +9,10 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use super::fields::meant;
 use crate::domain::effect::WorkOrder;
 use crate::domain::problem::Problem;
+use crate::domain::walks::Task;
 
 /// Every variable of every template, besides the captures of the workflow.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 25] = [
     "ticketId",
     "planId",
     "title",
@@ -33,6 +34,9 @@ pub const NAMES: [&str; 22] = [
     "feedback",
     "agent",
     "session",
+    "item",
+    "itemNumber",
+    "tasks",
     "context",
 ];
 
@@ -210,10 +214,11 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
     let (brief, progress) = (&order.ticket.brief, &order.ticket.progress);
     let text = |text: Option<&str>| Value::from(text.unwrap_or_default());
     let context: BTreeMap<&str, Value> =
-        progress.context.iter().map(|(key, value)| (key.as_str(), Value::from(value))).collect();
+        progress.known().into_iter().map(|(key, value)| (key, Value::from(value))).collect();
     // Captures come first, so that no capture can stand in for what aotui says itself.
     let mut all: BTreeMap<String, Value> =
         context.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let from = progress.walks.from.as_deref();
     let checkout = progress.workspace.as_ref();
     let link = text(brief.link.as_deref());
     let criteria: Vec<String> = brief.acceptance_criteria.iter().map(|item| format!("- {item}")).collect();
@@ -240,10 +245,42 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
         ("feedback", text(progress.feedback.as_deref())),
         ("agent", text(order.agent.as_ref().map(|agent| agent.as_str()))),
         ("session", Value::from(order.session.to_string())),
+        ("item", item(from.and_then(|from| from.item.as_deref()))),
+        ("itemNumber", from.and_then(|from| from.number).map_or_else(|| Value::from(""), Value::from)),
+        ("tasks", progress.walks.tasks.iter().map(task).collect()),
         ("context", Value::from(context)),
     ];
     all.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
     all
+}
+
+/// Returns an item of a list as templates see it: an object of JSON by its parts, anything else as text.
+fn item(text: Option<&str>) -> Value {
+    let text = text.unwrap_or_default();
+    let parsed = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
+    parsed.map_or_else(|| Value::from(text), of_json)
+}
+
+fn of_json(json: serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::from(()),
+        Json::Bool(flag) => Value::from(flag),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(whole), _) => Value::from(whole),
+            (None, number) => Value::from(number.unwrap_or_default()),
+        },
+        Json::String(text) => Value::from(text),
+        Json::Array(items) => items.into_iter().map(of_json).collect(),
+        Json::Object(parts) => {
+            Value::from(parts.into_iter().map(|(key, value)| (key, of_json(value))).collect::<BTreeMap<_, _>>())
+        }
+    }
+}
+
+fn task(task: &Task) -> Value {
+    let parts = [("text", Value::from(&task.text)), ("done", Value::from(task.done))];
+    Value::from(BTreeMap::from(parts))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ use super::session::{Ask, Target};
 const MAX_PROGRESS: usize = 200;
 /// Longest tool name or suggested answer kept, in characters.
 const MAX_LABEL: usize = 200;
+/// Longest task kept, in characters.
+const MAX_TASK: usize = 1_000;
 /// Longest reason or question kept, in characters.
 const MAX_TEXT: usize = 4_000;
 /// Longest exact command or diff kept, in characters.
@@ -56,6 +58,14 @@ pub enum AgentReport {
         /// The name, by which it can be taken up.
         id: String,
     },
+    /// It found something to do, or did it.
+    Task {
+        /// What, in a line; a task is known by it.
+        text: String,
+        /// Whether it is done.
+        #[serde(default)]
+        done: bool,
+    },
     /// It no longer waits: it was answered in its terminal, or gave up.
     Withdraw {
         /// The request.
@@ -74,6 +84,7 @@ impl AgentReport {
             Self::TurnEnded { end } => Self::TurnEnded { end: Box::new(end.cleaned()) },
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },
             Self::Conversation { id } => Self::Conversation { id: plain_line(&id, MAX_LABEL) },
+            Self::Task { text, done } => Self::Task { text: plain_line(&text, MAX_TASK), done },
             Self::Withdraw { request } => Self::Withdraw { request },
         }
     }

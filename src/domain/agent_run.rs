@@ -122,7 +122,7 @@ impl Progress {
     /// which was cut off. After anything else the agent starts afresh, with what was left for it to read.
     pub fn conversation_to_resume(&self, phase: &PhaseId, agent: Option<&AgentName>) -> Option<&Conversation> {
         let visit = self.visits.get(phase).copied().unwrap_or_default();
-        let before = self.history.last().filter(|entry| entry.phase == *phase && entry.visit == visit)?;
+        let before = self.own_history().next_back().filter(|entry| entry.phase == *phase && entry.visit == visit)?;
         if !was_cut_off(before) {
             return None;
         }
@@ -148,18 +148,23 @@ impl Progress {
             }
         }
         let told = self.agent_end.as_ref().map(|before| before.usage).unwrap_or_default();
-        let usage = end.usage.minus(told);
-        let same = |spent: &&mut Spent| spent.phase == phase && spent.agent == agent && spent.model == end.model;
-        match self.spent.iter_mut().find(same) {
-            Some(spent) => spent.usage = spent.usage.plus(usage),
-            None => self.spent.push(Spent { phase, agent, model: end.model.clone(), usage }),
-        }
+        self.spend(phase, agent, end.model.clone(), end.usage.minus(told));
         self.agent_end = Some(end.clone());
     }
 
-    /// Returns what all its agents used up.
+    /// Adds what was used up for a phase.
+    pub(super) fn spend(&mut self, phase: PhaseId, agent: Option<AgentName>, model: Option<String>, usage: Usage) {
+        let same = |spent: &&mut Spent| spent.phase == phase && spent.agent == agent && spent.model == model;
+        match self.spent.iter_mut().find(same) {
+            Some(spent) => spent.usage = spent.usage.plus(usage),
+            None => self.spent.push(Spent { phase, agent, model, usage }),
+        }
+    }
+
+    /// Returns what all its agents used up, those of walks below it as well.
     pub fn usage(&self) -> Usage {
-        self.spent.iter().fold(Usage::default(), |sum, spent| sum.plus(spent.usage))
+        let below = self.walks.open.values().map(|walk| walk.progress.usage());
+        below.chain(self.spent.iter().map(|spent| spent.usage)).fold(Usage::default(), Usage::plus)
     }
 }
 

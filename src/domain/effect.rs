@@ -50,6 +50,11 @@ pub enum Effect {
         /// The phase to ask for; its session does not exist.
         order: Box<WorkOrder>,
     },
+    /// Reads the list of a phase from its file; answered by [`Report::Listed`].
+    ReadList {
+        /// The phase to read it for; its session does not exist.
+        order: Box<WorkOrder>,
+    },
     /// Gives an agent its answer.
     DeliverAnswer {
         /// The session.
@@ -133,6 +138,15 @@ pub enum Report {
         phase: PhaseId,
         /// The text, or why it cannot be rendered.
         result: Result<String, Failure>,
+    },
+    /// The list of a phase was read.
+    Listed {
+        /// The ticket.
+        key: TicketKey,
+        /// The phase that works through it.
+        phase: PhaseId,
+        /// Its items, or why it cannot be read.
+        result: Result<Vec<String>, Failure>,
     },
     /// An agent said something.
     Agent {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Hold;
 use super::agent_run::{AgentEnd, AgentTurn};
 use super::clock::Reading;
-use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey};
+use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey, WalkName};
 use super::mode::Mode;
 use super::plan::Plan;
 use super::session::{Answer, Outcome, Request};
@@ -243,6 +243,43 @@ pub enum TicketEvent {
     AgentEnded {
         /// How.
         end: Box<AgentEnd>,
+    },
+    /// It is to be divided into walks below it: an attempt of its own.
+    Divided {
+        /// When they have to be over.
+        deadline: Option<Timestamp>,
+        /// Whether it is known what walks there are to be.
+        listed: bool,
+    },
+    /// It is known what the items of its list are.
+    Listed {
+        /// The items.
+        items: Vec<String>,
+    },
+    /// A walk below it begins.
+    WalkBegun {
+        /// Its name.
+        walk: WalkName,
+        /// The item it is about, in a list: its number from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        item: Option<u32>,
+    },
+    /// A walk below it is over, or is no longer waited for: what it did becomes part of the history.
+    WalkLeft {
+        /// Its name.
+        walk: WalkName,
+    },
+    /// Its walks are to end.
+    RecallRequested {
+        /// What becomes of it then.
+        then: AfterStop,
+    },
+    /// Its agent told of a task.
+    TaskReported {
+        /// What it is.
+        text: String,
+        /// Whether it is done.
+        done: bool,
     },
     /// Its workspace was removed.
     WorkspaceRemoved {

@@ -9,6 +9,7 @@ use super::ids::{PhaseId, SessionId, TicketKey};
 use super::session::Ask;
 use super::ticket::{AfterStop, HistoryEntry, Status, Ticket};
 use super::time::Timestamp;
+use super::walks::Stand;
 use super::workflow::{Phase, PhaseKind};
 use super::zone::{Placement, Zone, placement};
 
@@ -115,6 +116,10 @@ fn waits_for(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         Status::Stopping { session, since, .. } => {
             points.push(Point::new(format!("session {session}{phase}, which is being stopped")).at(*since));
         }
+        Status::Joining { listed: false, since, .. } => {
+            points.push(Point::new(format!("the list{phase} to be read")).at(*since));
+        }
+        Status::Joining { .. } => points.extend(below(fleet, ticket)),
         Status::Approval { since, .. } => points.push(Point::new(format!("your decision{phase}")).at(*since)),
         Status::Failed { since, .. } => points.push(Point::new("you: look, then retry or skip").at(*since)),
         Status::Complete { needs_attention: true, at } => {
@@ -124,6 +129,17 @@ fn waits_for(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         Status::Queued | Status::Polling { .. } | Status::Backoff { .. } => points.extend(obstacles(fleet, ticket)),
     }
     points
+}
+
+/// Names the walks below a ticket that are not over, and where they are.
+fn below(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
+    let open = ticket.progress.walks.open.values().filter(|walk| walk.progress.stand() == Stand::Open);
+    let point = |walk: &std::sync::Arc<Ticket>| {
+        let Placement { zone, why, moment } = placement(fleet, walk);
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Point::new(format!("{}, which is in `{}`{why}", walk.brief.key.name(), zone.name())).at(moment)
+    };
+    open.map(point).collect()
 }
 
 /// Says that everything is stopped or frozen.
@@ -143,7 +159,7 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     if fleet.plans.get(&key.plan).is_some_and(|plan| plan.paused) {
         points.push(Point::new(format!("you: its plan `{}` is paused", key.plan)));
     }
-    if policy.only.as_ref().is_some_and(|only| !only.contains(key)) {
+    if !policy.concerns(key) {
         points.push(Point::new("another run: this one was told to work on other tickets"));
     }
     if !policy.dispatch {
@@ -166,7 +182,7 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         points.push(Point::new(text).at(hold.until.unwrap_or(hold.since)));
     }
     if let Some(queue) = fleet.queue(ticket).filter(|_| policy.dispatch) {
-        let holders: Vec<String> = queue.holders.iter().map(|key| key.ticket.to_string()).collect();
+        let holders: Vec<String> = queue.holders.iter().map(TicketKey::name).collect();
         let holders = if holders.is_empty() { String::new() } else { format!(" by {}", holders.join(", ")) };
         let (taken, places) = (queue.holders.len(), queue.places);
         let before = match queue.before {
@@ -194,16 +210,10 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         (Status::Preparing | Status::Queued, None) => {
             vec![Point::new("its workspace is made and its workflow starts at the first phase")]
         }
-        (Status::Stopping { then, .. }, Some(phase)) => vec![Point::new(match then {
-            AfterStop::Hold => "it is left to you".to_owned(),
-            AfterStop::TimedOut => format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase)),
-            AfterStop::Fail { failure } => {
-                format!("the attempt counts as failed ({}): {}", failure.message, on_failure(fleet, ticket, phase))
-            }
-            AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
-            AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),
-            AfterStop::Skip { to } => goes_to(fleet, ticket, to),
-        })],
+        (Status::Stopping { then, .. }, Some(phase)) => vec![Point::new(after_stop(fleet, ticket, phase, then))],
+        (Status::Joining { then: Some(then), .. }, Some(phase)) => {
+            vec![Point::new(format!("once its walks have ended: {}", after_stop(fleet, ticket, phase, then)))]
+        }
         (Status::Failed { .. }, _) => {
             let what = phase.map_or("starts it again".to_owned(), |phase| format!("runs phase `{}` again", phase.id));
             vec![Point::new(format!("retry {what}")), Point::new("skip goes on with the phase you choose")]
@@ -221,9 +231,26 @@ fn next(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
     }
 }
 
+/// Says what becomes of a ticket when what was told to end has ended.
+fn after_stop(fleet: &Fleet, ticket: &Ticket, phase: &Phase, then: &AfterStop) -> String {
+    match then {
+        AfterStop::Hold => "it is left to you".to_owned(),
+        AfterStop::TimedOut => format!("the attempt counts as failed: {}", on_failure(fleet, ticket, phase)),
+        AfterStop::Fail { failure } => {
+            format!("the attempt counts as failed ({}): {}", failure.message, on_failure(fleet, ticket, phase))
+        }
+        AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
+        AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),
+        AfterStop::Skip { to } => goes_to(fleet, ticket, to),
+        AfterStop::Leave => "what it did becomes part of its ticket's history".to_owned(),
+    }
+}
+
 fn deadline(status: &Status) -> Option<Timestamp> {
     match status {
-        Status::Running { deadline, .. } | Status::Polling { deadline, .. } => *deadline,
+        Status::Running { deadline, .. } | Status::Polling { deadline, .. } | Status::Joining { deadline, .. } => {
+            *deadline
+        }
         _ => None,
     }
 }
@@ -286,6 +313,9 @@ fn goes_to(fleet: &Fleet, ticket: &Ticket, to: &PhaseId) -> String {
         PhaseKind::Script { .. } => format!("goes on with script `{to}`"),
         PhaseKind::Agent { .. } => format!("goes on with agent phase `{to}`"),
         PhaseKind::Poll { .. } => format!("goes on with poll `{to}`"),
+        PhaseKind::Parallel { branches, .. } => format!("goes on with the {} branches of `{to}`", branches.len()),
+        PhaseKind::Foreach { .. } => format!("goes on with the list of `{to}`"),
+        PhaseKind::Workflow { workflow } => format!("goes on with workflow `{}` (`{to}`)", workflow.name),
     }
 }
 

@@ -106,9 +106,21 @@ names! {
     AgentName = "agent name";
     /// Names one request of an agent (a permission or a question).
     RequestId = "request id";
+    /// Names a branch of a parallel phase.
+    BranchName = "branch name";
+    /// Names a walk below a ticket: its phase, a dot, and the branch, the number of the item or the called workflow.
+    WalkName = "walk name";
 }
 
-/// Identifies a ticket across plans. Printed and parsed as `PLAN/TICKET`.
+impl WalkName {
+    /// Returns the name of the walk that `phase` begins for `part`.
+    pub fn below(phase: &PhaseId, part: impl fmt::Display) -> Result<Self, BadName> {
+        Self::new(format!("{phase}.{part}"))
+    }
+}
+
+/// Identifies a ticket across plans, or a walk below one. Printed and parsed as `PLAN/TICKET` and `PLAN/TICKET/WALK…`:
+/// `/` is not allowed in ids, so that no ticket of a person has the key of a walk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TicketKey {
@@ -116,26 +128,62 @@ pub struct TicketKey {
     pub plan: PlanId,
     /// The ticket's own id.
     pub ticket: TicketId,
+    /// The walk below the ticket, outermost first; empty for the ticket itself.
+    pub walk: Vec<WalkName>,
 }
 
 impl TicketKey {
     /// Returns the key of `ticket` in `plan`.
     pub fn new(plan: PlanId, ticket: TicketId) -> Self {
-        Self { plan, ticket }
+        Self { plan, ticket, walk: Vec::new() }
+    }
+
+    /// Returns the key of the walk right below this one.
+    #[must_use]
+    pub fn below(&self, walk: WalkName) -> Self {
+        let mut below = self.clone();
+        below.walk.push(walk);
+        below
+    }
+
+    /// Returns what this walk is right below of; `None` for a ticket.
+    pub fn above(&self) -> Option<Self> {
+        let mut above = self.clone();
+        above.walk.pop().map(|_| above)
+    }
+
+    /// Returns the ticket this is a walk of; a ticket's key itself.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        Self::new(self.plan.clone(), self.ticket.clone())
+    }
+
+    /// Returns whether this is a walk below a ticket.
+    pub fn is_walk(&self) -> bool {
+        !self.walk.is_empty()
+    }
+
+    /// Returns the key without its plan, as a table prints it where the plan is known.
+    pub fn name(&self) -> String {
+        let parts = std::iter::once(self.ticket.as_str()).chain(self.walk.iter().map(WalkName::as_str));
+        parts.collect::<Vec<_>>().join("/")
     }
 }
 
 impl fmt::Display for TicketKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.plan, self.ticket)
+        write!(f, "{}/{}", self.plan, self.ticket)?;
+        self.walk.iter().try_for_each(|walk| write!(f, "/{walk}"))
     }
 }
 
 impl FromStr for TicketKey {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        let (plan, ticket) = text.split_once('/').unwrap_or(("", text));
-        Ok(Self { plan: PlanId::new(plan)?, ticket: TicketId::new(ticket)? })
+        let (plan, rest) = text.split_once('/').unwrap_or(("", text));
+        let mut parts = rest.split('/');
+        let key = Self::new(PlanId::new(plan)?, TicketId::new(parts.next().unwrap_or_default())?);
+        Ok(Self { walk: parts.map(WalkName::new).collect::<Result<_, _>>()?, ..key })
     }
 }
 
@@ -152,8 +200,9 @@ impl From<TicketKey> for String {
     }
 }
 
-/// Identifies one session: the `n`-th process aotui started for a ticket. Printed as `PLAN~TICKET~N`,
-/// which is also the name of its directory (`~` is not allowed in ids, so no two sessions share one).
+/// Identifies one session: the `n`-th process aotui started for a ticket or a walk below one. Printed as
+/// `PLAN~TICKET~N` or `PLAN~TICKET~WALK…~N`, which is also the name of its directory (`~` is not allowed in ids, so no
+/// two sessions share one).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SessionId {
@@ -172,7 +221,9 @@ impl SessionId {
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}~{}~{}", self.ticket.plan, self.ticket.ticket, self.n)
+        write!(f, "{}~{}~", self.ticket.plan, self.ticket.ticket)?;
+        self.ticket.walk.iter().try_for_each(|walk| write!(f, "{walk}~"))?;
+        write!(f, "{}", self.n)
     }
 }
 
@@ -181,12 +232,11 @@ impl FromStr for SessionId {
     fn from_str(text: &str) -> Result<Self, BadName> {
         let bad =
             || BadName { kind: "session id", text: text.chars().take(80).collect(), why: "it is not PLAN~TICKET~N" };
-        let mut parts = text.split('~');
-        let (Some(plan), Some(ticket), Some(n), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return Err(bad());
-        };
+        let parts: Vec<&str> = text.split('~').collect();
+        let [plan, ticket, walk @ .., n] = parts.as_slice() else { return Err(bad()) };
         let n = n.parse().map_err(|_| bad())?;
-        Ok(Self { ticket: TicketKey::new(PlanId::new(plan)?, TicketId::new(ticket)?), n })
+        let walk = walk.iter().map(|name| WalkName::new(*name)).collect::<Result<_, _>>()?;
+        Ok(Self { ticket: TicketKey { walk, ..TicketKey::new(PlanId::new(*plan)?, TicketId::new(*ticket)?) }, n })
     }
 }
 
@@ -228,5 +278,15 @@ mod tests {
         assert_eq!(id.to_string(), "billing~PAY-114~7");
         assert_eq!(id.to_string().parse::<SessionId>().unwrap(), id);
         assert!("billing~PAY-114".parse::<SessionId>().is_err());
+        let key: TicketKey = "billing/PAY-114/reviews.security/parts.2".parse().unwrap();
+        assert_eq!((key.to_string().as_str(), key.walk.len()), ("billing/PAY-114/reviews.security/parts.2", 2));
+        assert_eq!(key.above().unwrap().to_string(), "billing/PAY-114/reviews.security");
+        assert_eq!((key.root().to_string(), key.root().above()), ("billing/PAY-114".into(), None));
+        let id = SessionId::new(key, 3);
+        assert_eq!(id.to_string(), "billing~PAY-114~reviews.security~parts.2~3");
+        assert_eq!(id.to_string().parse::<SessionId>().unwrap(), id);
+        assert!(
+            "billing/PAY-114/a b".parse::<TicketKey>().is_err() && "billing/PAY-114/".parse::<TicketKey>().is_err()
+        );
     }
 }

@@ -24,5 +24,6 @@ pub mod session;
 pub mod ticket;
 pub mod time;
 pub mod usage;
+pub mod walks;
 pub mod workflow;
 pub mod zone;

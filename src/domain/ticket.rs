@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agent_run::{AgentEnd, AgentTurn, Conversation, Face, Spent};
-use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WorkflowName};
+use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WalkName, WorkflowName};
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request, StoppedBy};
 use super::time::Timestamp;
+use super::walks::Walks;
 
 /// What a person or a planner says about a ticket. The engine never changes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,9 +120,12 @@ pub struct Progress {
     /// What the run of the current session's agent came to as far as it told, until the session has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_end: Option<AgentEnd>,
-    /// Every finished attempt, oldest first.
+    /// Every finished attempt, oldest first; those of walks below it as well, once they are over.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
+    /// Walks below it, lists it works through, and what it got from above where it is such a walk itself.
+    #[serde(default, skip_serializing_if = "Walks::is_empty")]
+    pub walks: Walks,
 }
 
 /// An attempt that is not over.
@@ -183,6 +187,18 @@ pub enum Status {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         because: Option<String>,
     },
+    /// Walks below it are under way; it goes on when it is sure how they end.
+    Joining {
+        /// Since when.
+        since: Timestamp,
+        /// When they have to be over; `None` means they may take as long as they like.
+        deadline: Option<Timestamp>,
+        /// Whether it is known what walks there are to be; the items of a list may have to be read first.
+        listed: bool,
+        /// What becomes of it when all of them have left; `None` while they are wanted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        then: Option<AfterStop>,
+    },
     /// A person has to decide.
     Approval {
         /// What they are asked, rendered.
@@ -228,6 +244,8 @@ pub enum AfterStop {
         /// The phase to go on with.
         to: PhaseId,
     },
+    /// It is a walk that what is above it no longer waits for: it is left as it is.
+    Leave,
 }
 
 impl AfterStop {
@@ -236,7 +254,7 @@ impl AfterStop {
         match self {
             Self::TimedOut | Self::Fail { .. } => StoppedBy::Timeout,
             Self::RunLater => StoppedBy::Shutdown,
-            Self::Hold | Self::Retry | Self::Skip { .. } => StoppedBy::Person,
+            Self::Hold | Self::Retry | Self::Skip { .. } | Self::Leave => StoppedBy::Person,
         }
     }
 }
@@ -310,6 +328,8 @@ pub enum FailureClass {
     Denied,
     /// The agent failed in a way that is not known.
     Unknown,
+    /// Walks below it failed.
+    Walks,
     /// The machine could not do it: no process, file or lock to be had, however often it was tried.
     Infra,
     /// The agent gave no sign of life for too long.
@@ -355,6 +375,9 @@ pub struct HistoryEntry {
     /// The agent that worked on it, for agent phases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
+    /// The walk below the ticket that it belongs to, outermost first; empty for the ticket's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub walk: Vec<WalkName>,
     /// How it ended.
     pub outcome: Outcome,
     /// When it started.

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::activity::Doing;
 use super::agent_run::AgentTurn;
 use super::fleet::Fleet;
-use super::ids::SessionId;
+use super::ids::{SessionId, WalkName};
 use super::session::Ask;
 use super::ticket::{Progress, Status, Ticket};
 use super::time::Timestamp;
+use super::walks::Stand;
 use super::workflow::{Asks, Phase, PhaseKind};
 
 /// An attention group. The order is the order on screen.
@@ -100,6 +101,7 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
         Status::Stopping { since, .. } => {
             Placement { zone: Zone::Working, why: "being stopped".to_owned(), moment: Some(*since) }
         }
+        Status::Joining { since, then, .. } => joining(fleet, ticket, *since, then.is_some()),
         Status::Queued | Status::Polling { .. } | Status::Backoff { .. } => waiting(fleet, ticket),
     }
 }
@@ -129,6 +131,28 @@ fn running(fleet: &Fleet, progress: &Progress, session: &SessionId, since: Times
     let last = (!fleet.mode.is_working()).then(|| "finishes this phase, then stops".to_owned());
     let why = [told, words, last].into_iter().flatten().collect::<Vec<_>>().join("; ");
     Placement { zone: Zone::Working, why, moment: Some(since) }
+}
+
+/// Places a ticket by the walks below it: where the most urgent of them is.
+fn joining(fleet: &Fleet, ticket: &Ticket, since: Timestamp, ends: bool) -> Placement {
+    if ends {
+        return Placement { zone: Zone::Working, why: "its walks are being stopped".to_owned(), moment: Some(since) };
+    }
+    let open = ticket.progress.walks.open.values().filter(|walk| walk.progress.stand() == Stand::Open);
+    let first = open.map(|walk| (placement(fleet, walk), walk)).min_by_key(|(placement, _)| placement.zone);
+    let (over, all) = ticket.parts().unwrap_or_default();
+    let parts = if all > 1 { format!("{over} of {all} done") } else { String::new() };
+    let Some((first, walk)) = first else {
+        return Placement { zone: Zone::Working, why: parts, moment: Some(since) };
+    };
+    let name = walk.brief.key.walk.last().map_or("", WalkName::as_str);
+    let why = match first.zone.needs_person() || all <= 1 {
+        true if first.why.is_empty() => name.to_owned(),
+        true => format!("{name}: {}", first.why),
+        false => parts,
+    };
+    let moment = if first.zone == Zone::Working { Some(since) } else { first.moment };
+    Placement { zone: first.zone, why, moment }
 }
 
 /// When what waits goes on while nothing is started.
@@ -166,7 +190,7 @@ fn kept_back(fleet: &Fleet, ticket: &Ticket) -> Option<String> {
     if fleet.plans.get(&ticket.brief.key.plan).is_some_and(|plan| plan.paused) {
         return Some("its plan is paused".to_owned());
     }
-    if fleet.policy.only.as_ref().is_some_and(|only| !only.contains(&ticket.brief.key)) {
+    if !fleet.policy.concerns(&ticket.brief.key) {
         return Some("left out of what runs now".to_owned());
     }
     let queued = ticket.progress.status == Status::Queued && ticket.progress.phase.is_none();
@@ -198,7 +222,7 @@ fn default_question(phase: Option<&Phase>) -> String {
 
 /// Says why a ticket ended badly: its last failed attempt.
 fn last_failure(ticket: &Ticket) -> String {
-    let failed = ticket.progress.history.iter().rev().find_map(|entry| match &entry.outcome {
+    let failed = ticket.progress.own_history().rev().find_map(|entry| match &entry.outcome {
         super::session::Outcome::Failed { failure } => Some(format!("{}: {}", entry.phase, failure.why())),
         _ => None,
     });

@@ -161,6 +161,11 @@ fn panic_report(effect: &Effect) -> Option<Report> {
         Effect::Prompt { session, .. } => {
             Some(Report::Prompted { session: session.clone(), result: Err(failure().message) })
         }
+        Effect::ReadList { order } => Some(Report::Listed {
+            key: order.ticket.brief.key.clone(),
+            phase: order.phase.id.clone(),
+            result: Err(failure()),
+        }),
         Effect::RemoveWorkspace { ticket, .. } => {
             Some(Report::WorkspaceKept { key: ticket.brief.key.clone(), why: failure().message })
         }
@@ -203,6 +208,15 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
             let (key, phase) = (order.ticket.brief.key.clone(), order.phase.id.clone());
             let result = slots.launcher.question(*order).await.map_err(|error| failure_of(&error));
             Some(Report::Question { key, phase, result })
+        }
+        Effect::ReadList { order } => {
+            let (key, phase) = (order.ticket.brief.key.clone(), order.phase.id.clone());
+            // A list that is not there is for the phase before to write, unlike a workspace.
+            let result = slots.launcher.list(*order).await.map_err(|error| match error.class {
+                ErrorClass::NotFound => Failure { class: FailureClass::Walks, ..failure_of(&error) },
+                _ => failure_of(&error),
+            });
+            Some(Report::Listed { key, phase, result })
         }
         Effect::DeliverAnswer { session, request, answer } => {
             deliver(&slots, session, request, answer).await;

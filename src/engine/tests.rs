@@ -98,6 +98,10 @@ impl Launcher for World {
         Box::pin(async { Ok(String::new()) })
     }
 
+    fn list(&self, _: WorkOrder) -> SlotFuture<'_, Result<Vec<String>, SlotError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn capture(&self, _: WorkOrder, _: String) -> SlotFuture<'_, Result<String, SlotError>> {
         Box::pin(async { Ok(String::new()) })
     }

@@ -24,6 +24,9 @@ pub trait Launcher: Send + Sync {
     /// Returns the rendered question of an approval phase. May be repeated.
     fn question(&self, order: WorkOrder) -> SlotFuture<'_, Result<String, SlotError>>;
 
+    /// Reads the list of a phase from its file in the workspace. May be repeated.
+    fn list(&self, order: WorkOrder) -> SlotFuture<'_, Result<Vec<String>, SlotError>>;
+
     /// Runs a capture's shell text in the ticket's workspace and returns its trimmed stdout. May be repeated.
     fn capture(&self, order: WorkOrder, script: String) -> SlotFuture<'_, Result<String, SlotError>>;
 }

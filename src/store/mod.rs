@@ -207,8 +207,9 @@ impl Touched {
                 | Event::AccountHeld { .. }
                 | Event::AccountTried { .. }
                 | Event::AccountReleased { .. } => self.whole = true,
+                // Walks are in the file of their ticket.
                 Event::Ticket { key, .. } => {
-                    self.tickets.insert(key.clone());
+                    self.tickets.insert(key.root());
                 }
             }
         }

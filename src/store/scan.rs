@@ -254,7 +254,7 @@ impl Included {
             Event::TicketPut { brief, .. } => {
                 self.tickets.get(&brief.key).zip(self.plans.get(&brief.key.plan)).map(|(ticket, plan)| ticket.min(plan))
             }
-            Event::Ticket { key, .. } => self.tickets.get(key),
+            Event::Ticket { key, .. } => self.tickets.get(&key.root()),
             Event::WorkflowLoaded { .. }
             | Event::ModeChanged { .. }
             | Event::ClockRead { .. }

@@ -212,6 +212,7 @@ pub(super) fn fleet() -> Arc<Fleet> {
         attempt: 1,
         session: Some(SessionId::new(key(id), 1)),
         agent: None,
+        walk: Vec::new(),
         outcome,
         started_at: ago(900),
         ended_at: ago(720),

@@ -206,7 +206,7 @@ impl Model {
     pub(super) fn farewell(&self) -> String {
         let is_running =
             |ticket: &&Arc<Ticket>| matches!(ticket.progress.status, Status::Running { .. } | Status::Stopping { .. });
-        let running = self.fleet.tickets.values().filter(is_running).count();
+        let running = self.fleet.walks().filter(is_running).count();
         if self.setup.only.is_some() {
             return match running {
                 0 => String::new(),

@@ -87,7 +87,7 @@ pub(super) fn of(order: &WorkOrder, desk: &Desk, agent: bool) -> BTreeMap<String
         desk.env.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), clean(value))).collect();
     env.insert("TERM".to_owned(), "xterm-256color".to_owned());
     let mut left = MAX_CAPTURES;
-    for (key, value) in &order.ticket.progress.context {
+    for (key, value) in order.ticket.progress.known() {
         let value = clean(value);
         let Some(rest) = left.checked_sub(value.len()) else { continue };
         left = rest;
@@ -100,6 +100,7 @@ pub(super) fn of(order: &WorkOrder, desk: &Desk, agent: bool) -> BTreeMap<String
 /// Returns the variables that say what the session is for.
 fn own(order: &WorkOrder, desk: &Desk) -> impl Iterator<Item = (&'static str, String)> {
     let (brief, progress) = (&order.ticket.brief, &order.ticket.progress);
+    let from = progress.walks.from.as_deref();
     let checkout = progress.workspace.clone();
     let of_checkout = |part: fn(&crate::domain::ticket::Checkout) -> &String| {
         checkout.as_ref().map(|checkout| part(checkout).clone()).unwrap_or_default()
@@ -118,6 +119,9 @@ fn own(order: &WorkOrder, desk: &Desk) -> impl Iterator<Item = (&'static str, St
         ("AOTUI_BRANCH", of_checkout(|checkout| &checkout.branch)),
         ("AOTUI_BASE", of_checkout(|checkout| &checkout.base_branch)),
         ("AOTUI_BASE_COMMIT", of_checkout(|checkout| &checkout.base_commit)),
+        ("AOTUI_WALK", brief.key.walk.iter().map(|walk| walk.as_str()).collect::<Vec<_>>().join("/")),
+        ("AOTUI_ITEM", from.and_then(|from| from.item.clone()).unwrap_or_default()),
+        ("AOTUI_ITEM_NUMBER", from.and_then(|from| from.number).map(|number| number.to_string()).unwrap_or_default()),
         ("AOTUI_FEEDBACK", progress.feedback.clone().unwrap_or_default()),
         ("AOTUI_SPOOL", path(&desk.spool_dir)),
         ("AOTUI_SESSION_DIR", path(&desk.sessions_dir.join(&session))),

@@ -32,7 +32,13 @@ pub(super) enum Worn<'a> {
 pub(super) fn of<'a>(order: &WorkOrder, record: &'a AgentRecord) -> Worn<'a> {
     let asked = match &order.phase.kind {
         PhaseKind::Agent { face, .. } => *face,
-        PhaseKind::Script { .. } | PhaseKind::Poll { .. } | PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => None,
+        PhaseKind::Script { .. }
+        | PhaseKind::Poll { .. }
+        | PhaseKind::Approval(_)
+        | PhaseKind::Parallel { .. }
+        | PhaseKind::Foreach { .. }
+        | PhaseKind::Workflow { .. }
+        | PhaseKind::Terminal { .. } => None,
     };
     let asked = asked.or(order.ticket.brief.face).or(record.face);
     match (asked, &record.headless, &record.terminal) {

@@ -132,8 +132,7 @@ fn room(root: &Path) -> Finding {
 fn sessions(ground: &Ground<'_>) -> Vec<Checked> {
     let layout = ground.house.layout();
     let fleet = &ground.fleet;
-    let believed: Vec<&SessionId> =
-        fleet.tickets.values().filter_map(|ticket| ticket.progress.status.session()).collect();
+    let believed: Vec<&SessionId> = fleet.walks().filter_map(|ticket| ticket.progress.status.session()).collect();
     let engine = store::holder(&layout).is_some();
     let mut found: Vec<Checked> = Vec::new();
     let (mut alive, mut ended) = (0_usize, 0_usize);

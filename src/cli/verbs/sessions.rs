@@ -19,7 +19,11 @@ pub fn table(ticket: &Ticket, size: impl Fn(u32) -> Option<u64>, now: Timestamp)
     let mut text = String::new();
     for n in 1..=ticket.progress.sessions {
         let printed = size(n).map_or_else(|| "nothing kept".to_owned(), |bytes| format!("{bytes} bytes"));
-        let entry = ticket.progress.history.iter().find(|entry| entry.session.as_ref().is_some_and(|of| of.n == n));
+        let entry = ticket
+            .progress
+            .history
+            .iter()
+            .find(|entry| entry.session.as_ref().is_some_and(|of| of.n == n && of.ticket == ticket.brief.key));
         let runs = ticket.progress.status.session().is_some_and(|session| session.n == n);
         let what = match entry {
             Some(entry) => ended(entry, now),
@@ -83,6 +87,7 @@ mod tests {
             attempt: 1,
             session: Some(SessionId::new(key("PAY-5"), 1)),
             agent: None,
+            walk: Vec::new(),
             outcome: Outcome::Success,
             started_at: NOW,
             ended_at: Timestamp(NOW.0 - 60_000),

@@ -304,6 +304,7 @@ fn status_name(status: &Status) -> &'static str {
         Status::Stopping { .. } => "stopping",
         Status::Polling { .. } => "polling",
         Status::Backoff { .. } => "backoff",
+        Status::Joining { .. } => "joining",
         Status::Approval { .. } => "approval",
         Status::Failed { .. } => "failed",
         Status::Complete { .. } => "complete",

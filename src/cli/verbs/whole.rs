@@ -34,7 +34,7 @@ pub enum ToSessions {
 /// Has it put down and returns what is left to be done.
 pub fn begin(steering: &mut dyn Steering, verb: WholeVerb) -> Result<Rest, Failure> {
     let before = steering.fleet().mode;
-    let sessions = steering.fleet().tickets.values().filter_map(|ticket| ticket.progress.status.session().cloned());
+    let sessions = steering.fleet().walks().filter_map(|ticket| ticket.progress.status.session().cloned());
     let sessions = sessions.collect();
     let (command, what) = match verb {
         WholeVerb::Stop { now: true } => (Command::StopAll { now: true }, Some(ToSessions::End)),
@@ -70,8 +70,8 @@ pub fn said(verb: WholeVerb, before: Mode, fleet: &Fleet, has_engine: bool) -> S
 }
 
 fn names(fleet: &Fleet) -> String {
-    let at_work = fleet.tickets.values().filter(|ticket| ticket.progress.status.session().is_some());
-    let names: Vec<String> = at_work.map(|ticket| ticket.brief.key.ticket.to_string()).collect();
+    let at_work = fleet.walks().filter(|ticket| ticket.progress.status.session().is_some());
+    let names: Vec<String> = at_work.map(|ticket| ticket.brief.key.name()).collect();
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::Fleet;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
-use crate::domain::ids::{AgentName, TicketKey};
+use crate::domain::ids::{AgentName, TicketKey, WalkName};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay};
 use crate::domain::time::Timestamp;
+use crate::domain::walks::{Origin, Walks, path};
 
 impl Fleet {
     /// Applies a fact. Events about tickets that do not exist change nothing.
@@ -37,13 +38,58 @@ impl Fleet {
             Event::AccountReleased { account } => drop(self.accounts.remove(account)),
             Event::ClockRead { reading } => self.clock = Some(reading.clone()),
             Event::TicketPut { brief, order, blocked_by } => self.put_ticket(brief, *order, blocked_by),
+            Event::Ticket { key, what: TicketEvent::WalkBegun { walk, item } } => self.begin_walk(key, walk, *item),
             Event::Ticket { key, what } => {
-                if let Some(ticket) = self.tickets.get_mut(key) {
-                    let progress = &mut Arc::make_mut(ticket).progress;
-                    apply_to(progress, recorded.at, what);
+                if let Some(ticket) = self.ticket_mut(key) {
+                    apply_to(&mut ticket.progress, recorded.at, what);
+                    self.count_session(key, what);
                     self.forget_old_activity(key);
                 }
             }
+        }
+    }
+
+    fn ticket_mut(&mut self, key: &TicketKey) -> Option<&mut Ticket> {
+        let root = self.tickets.get_mut(&key.root())?;
+        key.walk
+            .iter()
+            .try_fold(Arc::make_mut(root), |above, walk| above.progress.walks.open.get_mut(walk).map(Arc::make_mut))
+    }
+
+    /// Adds a walk below `key`: in the same checkout, with what is known above it.
+    fn begin_walk(&mut self, key: &TicketKey, walk: &WalkName, number: Option<u32>) {
+        let below = key.below(walk.clone());
+        let root = self.tickets.get(&key.root());
+        let sessions = root.and_then(|root| root.progress.walks.sessions.get(&path(&below)).copied());
+        let Some(above) = self.ticket_mut(key) else { return };
+        let progress = &above.progress;
+        let list = progress.phase.as_ref().and_then(|phase| progress.walks.lists.get(phase));
+        let at = number.and_then(|number| usize::try_from(number).ok()?.checked_sub(1));
+        let item = at.and_then(|at| list?.get(at)).map(|item| item.text.clone());
+        // A list within a list is about its own item alone.
+        let from = progress.walks.from.as_deref().filter(|_| number.is_none());
+        let context = progress.known().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let from =
+            Origin { item: item.or_else(|| from?.item.clone()), number: number.or_else(|| from?.number), context };
+        let begun = Progress {
+            paused: progress.paused,
+            workspace: progress.workspace.clone(),
+            feedback: progress.feedback.clone(),
+            sessions: sessions.unwrap_or_default(),
+            walks: Walks { from: Some(Box::new(from)), ..Walks::default() },
+            ..Progress::default()
+        };
+        let brief = Brief { key: below, ..above.brief.clone() };
+        let ticket = Ticket { brief, order: above.order, blocked_by: Vec::new(), progress: begun };
+        above.progress.walks.open.insert(walk.clone(), Arc::new(ticket));
+    }
+
+    /// Keeps in its ticket how many sessions a walk had, so that its name can come again and its sessions cannot.
+    fn count_session(&mut self, key: &TicketKey, what: &TicketEvent) {
+        if let (true, TicketEvent::SessionIntended { session, .. }) = (key.is_walk(), what)
+            && let Some(root) = self.tickets.get_mut(&key.root())
+        {
+            Arc::make_mut(root).progress.walks.sessions.insert(path(key), session.n);
         }
     }
 
@@ -63,7 +109,13 @@ impl Fleet {
     fn forget_old_activity(&mut self, key: &TicketKey) {
         let running = self.tickets.get(key).and_then(|ticket| ticket.progress.status.session());
         let running = running.cloned();
-        self.live.activity.retain(|session, _| session.ticket != *key || Some(session) == running.as_ref());
+        let mut old = std::mem::take(&mut self.live.activity);
+        old.retain(|session, _| match session.ticket == *key {
+            true => Some(session) == running.as_ref(),
+            // With what is above them, walks are gone.
+            false => !session.ticket.is_walk() || self.ticket(&session.ticket).is_some(),
+        });
+        self.live.activity = old;
     }
 }
 
@@ -108,13 +160,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::BackedOff { until, because } => {
             progress.status = Status::Backoff { until: *until, because: because.clone() };
         }
-        TicketEvent::ApprovalAsked { message } => {
-            let since = match &progress.status {
-                Status::Approval { since, .. } => *since,
-                _ => at,
-            };
-            progress.status = Status::Approval { message: message.clone(), since };
-        }
+        TicketEvent::ApprovalAsked { message } => ask(progress, at, message),
         TicketEvent::FeedbackLeft { text } => progress.feedback = Some(text.clone()).filter(|text| !text.is_empty()),
         TicketEvent::Failed { failure } => {
             progress.under_way = None;
@@ -129,6 +175,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         }
         TicketEvent::Retried { phase: None } => progress.status = Status::Queued,
         TicketEvent::Skipped { to } => {
+            progress.walks.lists.remove(to);
             progress.visits.insert(to.clone(), 1);
             enter(progress, at, to);
         }
@@ -141,7 +188,13 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         | TicketEvent::ConversationNamed { .. }
         | TicketEvent::Turn { .. }
         | TicketEvent::TurnEnded { .. }
-        | TicketEvent::AgentEnded { .. } => apply_to_agent(progress, what),
+        | TicketEvent::AgentEnded { .. }
+        | TicketEvent::TaskReported { .. } => apply_said(progress, what),
+        TicketEvent::Divided { .. }
+        | TicketEvent::Listed { .. }
+        | TicketEvent::WalkBegun { .. }
+        | TicketEvent::WalkLeft { .. }
+        | TicketEvent::RecallRequested { .. } => apply_below(progress, at, what),
         TicketEvent::WorkspaceRemoved { .. } => {
             if let Some(checkout) = &mut progress.workspace {
                 checkout.removed = true;
@@ -151,8 +204,17 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
     }
 }
 
-/// Applies what its agent asked, was answered or told.
-fn apply_to_agent(progress: &mut Progress, what: &TicketEvent) {
+/// Waits for a person's decision, for as long as it already does.
+fn ask(progress: &mut Progress, at: Timestamp, message: &str) {
+    let since = match &progress.status {
+        Status::Approval { since, .. } => *since,
+        _ => at,
+    };
+    progress.status = Status::Approval { message: message.to_owned(), since };
+}
+
+/// Applies what its agent said, or was told.
+fn apply_said(progress: &mut Progress, what: &TicketEvent) {
     match what {
         TicketEvent::Asked { request } => progress.requests.push(request.clone()),
         TicketEvent::Answered { request, answer } => {
@@ -171,6 +233,32 @@ fn apply_to_agent(progress: &mut Progress, what: &TicketEvent) {
             progress.turn.iter_mut().for_each(|turn| *turn = AgentTurn::Ended);
             progress.note_agent_end(agent_of(progress), end);
         }
+        TicketEvent::TaskReported { text, done } => progress.note_task(text, *done),
+        _ => {}
+    }
+}
+
+/// Applies what concerns walks below it.
+fn apply_below(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
+    match what {
+        TicketEvent::Divided { deadline, listed } => {
+            progress.attempt += 1;
+            progress.under_way = Some(UnderWay { since: at, postponed: 0 });
+            progress.status = Status::Joining { since: at, deadline: *deadline, listed: *listed, then: None };
+        }
+        TicketEvent::Listed { items } => {
+            if let (Some(phase), Status::Joining { listed, .. }) = (progress.phase.clone(), &mut progress.status) {
+                *listed = true;
+                progress.take_list(&phase, items);
+            }
+        }
+        TicketEvent::WalkLeft { walk } => progress.take_in(walk),
+        TicketEvent::RecallRequested { then } => {
+            if let Status::Joining { then: wanted, .. } = &mut progress.status {
+                *wanted = Some(then.clone());
+            }
+        }
+        // A walk begins where the whole fleet is at hand.
         _ => {}
     }
 }
@@ -190,6 +278,8 @@ fn begin_stop(progress: &mut Progress, then: &AfterStop) {
     if let Status::Running { session, since, agent, .. } = &progress.status {
         let (session, since, agent) = (session.clone(), *since, agent.clone());
         progress.status = Status::Stopping { session, since, agent, then: then.clone() };
+    } else if let Status::Stopping { then: wanted, .. } = &mut progress.status {
+        *wanted = then.clone();
     }
 }
 
@@ -200,7 +290,10 @@ fn end_attempt(
     outcome: &Outcome,
     captures: &std::collections::BTreeMap<String, String>,
 ) {
+    let open: Vec<WalkName> = progress.walks.open.keys().cloned().collect();
+    open.iter().for_each(|walk| progress.take_in(walk));
     let (session, started_at, agent) = match &progress.status {
+        Status::Joining { since, .. } => (None, *since, None),
         Status::Running { session, since, agent, .. } | Status::Stopping { session, since, agent, .. } => {
             (Some(session.clone()), *since, agent.clone())
         }
@@ -216,10 +309,14 @@ fn end_attempt(
             attempt,
             session,
             agent,
+            walk: Vec::new(),
             outcome,
             started_at: started_at.min(at),
             ended_at: at,
         });
+    }
+    if let (Outcome::Success, Some(phase)) = (outcome, &progress.phase) {
+        progress.walks.lists.remove(phase);
     }
     if matches!(outcome, Outcome::Interrupted | Outcome::Stopped) {
         progress.attempt = progress.attempt.saturating_sub(1);
@@ -249,6 +346,10 @@ fn shift(progress: &mut Progress, timeouts: i64, moments: i64) {
         }
         Status::Polling { next, deadline } => {
             moved(next);
+            deadline.iter_mut().for_each(extended);
+        }
+        Status::Joining { since, deadline, .. } => {
+            moved(since);
             deadline.iter_mut().for_each(extended);
         }
         Status::Backoff { until, .. } => moved(until),

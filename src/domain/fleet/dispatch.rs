@@ -21,6 +21,10 @@ impl Turn<'_> {
         if !self.fleet.policy.dispatch || !self.fleet.mode.is_working() {
             return;
         }
+        // Walking other phases takes no place; what begins by it may start in the same turn.
+        while let Some(divided) = self.fleet.dividable() {
+            self.divide(&divided);
+        }
         let mut free = self.fleet.places();
         for key in self.fleet.startable() {
             let Some(ticket) = self.fleet.ticket(&key).cloned() else { continue };
@@ -95,6 +99,7 @@ impl Progress {
             Status::Queued
             | Status::Polling { .. }
             | Status::Backoff { .. }
+            | Status::Joining { .. }
             | Status::Approval { .. }
             | Status::Failed { .. }
             | Status::Complete { .. } => false,
@@ -127,7 +132,7 @@ impl Fleet {
         let same_kind = |key: &&TicketKey| self.ticket(key).is_some_and(|other| poll(other) == is_poll);
         let startable = self.startable();
         let before = startable.iter().filter(same_kind).position(|key| *key == ticket.brief.key)?;
-        let holders = self.tickets.values().filter(|other| poll(other) == is_poll && other.progress.takes_place());
+        let holders = self.walks().filter(|other| poll(other) == is_poll && other.progress.takes_place());
         let holders = holders.map(|other| other.brief.key.clone()).collect();
         Some(Queue { before, holders, places: self.policy.max_concurrency })
     }
@@ -136,7 +141,7 @@ impl Fleet {
     fn places(&self) -> Places {
         let max = self.policy.max_concurrency;
         let mut places = Places { work: max, polls: max };
-        for ticket in self.tickets.values() {
+        for ticket in self.walks() {
             if ticket.progress.takes_place() {
                 let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
                 let left = if is_poll { &mut places.polls } else { &mut places.work };
@@ -146,12 +151,12 @@ impl Fleet {
         places
     }
 
-    /// Counts the tickets of which something is at work: a session, or the making of a workspace.
+    /// Counts the tickets and walks of which something is at work: a session, or the making of a workspace.
     pub fn at_work(&self) -> usize {
         let at_work = |ticket: &&Arc<Ticket>| {
             matches!(ticket.progress.status, Status::Preparing | Status::Running { .. } | Status::Stopping { .. })
         };
-        self.tickets.values().filter(at_work).count()
+        self.walks().filter(at_work).count()
     }
 
     /// Returns whether everything is stopped and nothing is at work any more.
@@ -163,8 +168,7 @@ impl Fleet {
     /// holding its breath: it counts as if it went on.
     pub fn goes_on_alone(&self) -> bool {
         let stopped = matches!(self.mode, Mode::Stopped { .. });
-        let concerns = |key: &TicketKey| self.policy.only.as_ref().is_none_or(|only| only.contains(key));
-        let under_way = self.tickets.values().filter(|ticket| concerns(&ticket.brief.key)).any(|ticket| {
+        let under_way = self.walks().filter(|ticket| self.policy.concerns(&ticket.brief.key)).any(|ticket| {
             let progress = &ticket.progress;
             match &progress.status {
                 Status::Preparing | Status::Stopping { .. } => true,
@@ -172,6 +176,8 @@ impl Fleet {
                 Status::Approval { message, .. } if message.is_empty() => true,
                 Status::Running { .. } => progress.requests.is_empty(),
                 Status::Polling { .. } | Status::Backoff { .. } => !progress.paused && !stopped,
+                // What walks below it do is asked of themselves.
+                Status::Joining { listed, .. } => !listed,
                 // A limit ends by itself, a credential does not mend itself.
                 Status::Queued => {
                     let hold = self.account_hold(ticket).filter(|_| !stopped && self.is_ready(ticket));
@@ -191,9 +197,16 @@ impl Fleet {
 
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.
     fn startable(&self) -> Vec<TicketKey> {
-        let mut ready: Vec<&Arc<Ticket>> = self.tickets.values().filter(|ticket| self.may_start(ticket)).collect();
+        let mut ready: Vec<&Arc<Ticket>> = self.walks().filter(|ticket| self.may_start(ticket)).collect();
         ready.sort_by_key(|ticket| (ticket.progress.phase.is_none(), ticket.order, ticket.brief.key.clone()));
         ready.into_iter().map(|ticket| ticket.brief.key.clone()).collect()
+    }
+
+    /// Returns a ticket or walk that is to be divided into walks now.
+    fn dividable(&self) -> Option<Arc<Ticket>> {
+        let divides =
+            |ticket: &&Arc<Ticket>| self.may_start(ticket) && self.phase_of(ticket).is_some_and(Phase::has_walks);
+        self.walks().find(divides).cloned()
     }
 
     fn may_start(&self, ticket: &Ticket) -> bool {
@@ -206,7 +219,7 @@ impl Fleet {
         ticket.progress.status == Status::Queued
             && !ticket.progress.paused
             && self.plans.get(&key.plan).is_some_and(|plan| !plan.paused)
-            && self.policy.only.as_ref().is_none_or(|only| only.contains(key))
+            && self.policy.concerns(key)
             && (ticket.progress.phase.is_some() || self.open_blockers(ticket).next().is_none())
     }
 }

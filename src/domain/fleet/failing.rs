@@ -74,6 +74,7 @@ impl Turn<'_> {
                     self.note(key, TicketEvent::FeedbackLeft { text: feedback(phase, &failure) });
                     self.enter(key, &to.clone());
                 }
+                None if key.is_walk() => self.give_up(key, feedback(phase, &failure)),
                 None => self.note(key, TicketEvent::Failed { failure }),
             },
             Next::Person => self.note(key, TicketEvent::Failed { failure }),
@@ -157,7 +158,7 @@ impl Fleet {
         let account = self.account_of(ticket, phase);
         let hold = self.accounts.get(&account)?;
         let at_work = || {
-            let mut others = self.tickets.values().filter(|other| other.progress.status.session().is_some());
+            let mut others = self.walks().filter(|other| other.progress.status.session().is_some());
             others.any(|other| {
                 let phase = self.phase_of(other).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }));
                 phase.is_some_and(|phase| self.account_of(other, phase) == account)
@@ -206,7 +207,7 @@ fn next(progress: &Progress, key: &TicketKey, phase: &Phase, class: FailureClass
 /// Counts the attempts of this visit that failed so, one after the other, up to now.
 fn failed_so(progress: &Progress, phase: &Phase, class: FailureClass) -> u32 {
     let visit = progress.visits.get(&phase.id).copied().unwrap_or_default();
-    let here = progress.history.iter().rev().take_while(|entry| entry.phase == phase.id && entry.visit == visit);
+    let here = progress.own_history().rev().take_while(|entry| entry.phase == phase.id && entry.visit == visit);
     let mut count = 0;
     for entry in here {
         match &entry.outcome {

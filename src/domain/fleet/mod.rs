@@ -6,13 +6,14 @@
 //!
 //! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
 //! `apply`; what the world says back is an arm in `on_report`; what agents and people say to each other is in `talk`;
-//! what a phase type means is in `walk`; what a failure leads to is in `failing`; who may start is in `dispatch`; what
-//! concerns all tickets at once is in `whole`.
+//! what a phase type means is in `walk`, and in `join` for those that walk other phases; what a failure leads to is in
+//! `failing`; who may start is in `dispatch`; what concerns all tickets at once is in `whole`.
 
 mod apply;
 mod dependencies;
 mod dispatch;
 mod failing;
+mod join;
 mod on_command;
 mod on_report;
 mod on_time;
@@ -111,6 +112,15 @@ fn is_nothing(rules: &Arc<Rules>) -> bool {
     **rules == Rules::default()
 }
 
+impl Policy {
+    /// Returns whether a ticket, or what a walk is below of, may start.
+    pub fn concerns(&self, key: &TicketKey) -> bool {
+        self.only
+            .as_ref()
+            .is_none_or(|only| if key.is_walk() { only.contains(&key.root()) } else { only.contains(key) })
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self { max_concurrency: 3, dispatch: true, only: None, rules: Arc::default() }
@@ -118,9 +128,39 @@ impl Default for Policy {
 }
 
 impl Fleet {
-    /// Returns the ticket called `key`.
+    /// Returns the ticket, or the walk below one, called `key`.
     pub fn ticket(&self, key: &TicketKey) -> Option<&Arc<Ticket>> {
-        self.tickets.get(key)
+        if !key.is_walk() {
+            return self.tickets.get(key);
+        }
+        let root = self.tickets.get(&key.root());
+        key.walk.iter().try_fold(root?, |above, walk| above.progress.walks.open.get(walk))
+    }
+
+    /// Returns all tickets and all walks below them, each after what it is below of.
+    pub fn walks(&self) -> impl Iterator<Item = &Arc<Ticket>> {
+        let mut roots = self.tickets.values();
+        let mut levels: Vec<std::collections::btree_map::Values<'_, _, Arc<Ticket>>> = Vec::new();
+        std::iter::from_fn(move || {
+            let ticket = loop {
+                match levels.last_mut().map(Iterator::next) {
+                    Some(Some(walk)) => break walk,
+                    Some(None) => drop(levels.pop()),
+                    None => break roots.next()?,
+                }
+            };
+            let open = &ticket.progress.walks.open;
+            if !open.is_empty() {
+                levels.push(open.values());
+            }
+            Some(ticket)
+        })
+    }
+
+    /// Returns the walks right below a ticket or walk, with all below them.
+    pub fn below<'a>(&'a self, ticket: &'a Ticket) -> Vec<&'a Arc<Ticket>> {
+        let each = ticket.progress.walks.open.values();
+        each.flat_map(|walk| std::iter::once(walk).chain(self.below(walk))).collect()
     }
 
     /// Returns the tickets of a plan in the order they would start.
@@ -130,24 +170,24 @@ impl Fleet {
         tickets
     }
 
-    /// Finds tickets by what a person types: `PLAN/TICKET` or `TICKET`, letter case ignored.
+    /// Finds tickets and walks below them by what a person types: `PLAN/TICKET` or `TICKET`, `PLAN/TICKET/WALK` or
+    /// `TICKET/WALK`, letter case ignored.
     pub fn find(&self, text: &str) -> Vec<&Arc<Ticket>> {
-        let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-        self.tickets
-            .values()
-            .filter(|ticket| {
-                let key = &ticket.brief.key;
-                match text.split_once('/') {
-                    Some((plan, id)) => same(key.plan.as_str(), plan) && same(key.ticket.as_str(), id),
-                    None => same(key.ticket.as_str(), text),
-                }
-            })
-            .collect()
+        let same = |key: &TicketKey| {
+            let name = key.name();
+            let whole = text.split_once('/').filter(|(plan, _)| key.plan.as_str().eq_ignore_ascii_case(plan));
+            name.eq_ignore_ascii_case(text) || whole.is_some_and(|(_, rest)| name.eq_ignore_ascii_case(rest))
+        };
+        self.walks().filter(|ticket| same(&ticket.brief.key)).collect()
     }
 
     /// Returns the workflow version a ticket walks, once it started.
     pub fn workflow_of(&self, ticket: &Ticket) -> Option<&Arc<Workflow>> {
-        self.workflows.get(ticket.progress.workflow_digest.as_ref()?)
+        let key = &ticket.brief.key;
+        match (key.above(), key.walk.last()) {
+            (Some(above), Some(walk)) => self.phase_of(self.ticket(&above)?)?.workflow_below(walk),
+            _ => self.workflows.get(ticket.progress.workflow_digest.as_ref()?),
+        }
     }
 
     /// Returns the phase a ticket is in.
@@ -174,7 +214,7 @@ impl Fleet {
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
         let accounts = self.accounts.values().filter_map(|hold| hold.until);
-        self.tickets.values().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).min()
+        self.walks().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).min()
     }
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …

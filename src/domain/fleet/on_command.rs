@@ -98,7 +98,7 @@ impl Turn<'_> {
 
     fn on_ticket_action(&mut self, key: &TicketKey, action: TicketAction) -> Done {
         let Some(ticket) = self.fleet.ticket(key).cloned() else {
-            let known: Vec<String> = self.fleet.tickets.keys().map(ToString::to_string).collect();
+            let known: Vec<String> = self.fleet.walks().map(|ticket| ticket.brief.key.to_string()).collect();
             let near = nearest(&key.to_string(), known.iter().map(String::as_str));
             let hint = near.map_or("`aotui status` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
             return Err(Rejection::new(format!("there is no ticket `{key}`")).hint(hint));
@@ -183,6 +183,12 @@ impl Turn<'_> {
         match &ticket.progress.status {
             Status::Running { .. } if !interrupt => Err(Rejection::new(format!("a session of `{key}` runs"))
                 .hint("retrying would end it: ask for that, or wait for its end")),
+            Status::Joining { .. } if !interrupt => Err(Rejection::new(format!("walks below `{key}` are under way"))
+                .hint("retrying would end them: ask for that, or wait for their end")),
+            Status::Joining { .. } => {
+                self.recall(key, AfterStop::Retry);
+                Ok(())
+            }
             Status::Running { session, .. } => {
                 self.note(key, TicketEvent::StopRequested { then: AfterStop::Retry });
                 self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
@@ -199,7 +205,7 @@ impl Turn<'_> {
             }
             Status::Complete { needs_attention: true, .. } => {
                 let failed = |entry: &&HistoryEntry| matches!(entry.outcome, Outcome::Failed { .. });
-                let phase = ticket.progress.history.iter().rev().find(failed).map(|entry| entry.phase.clone());
+                let phase = ticket.progress.own_history().rev().find(failed).map(|entry| entry.phase.clone());
                 self.run_again(ticket, phase)
             }
             Status::Approval { .. } => Err(Rejection::new(format!("`{key}` waits for a decision"))
@@ -249,6 +255,7 @@ impl Turn<'_> {
             Status::Stopping { .. } => {
                 return Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"));
             }
+            Status::Joining { .. } => self.recall(key, AfterStop::Skip { to }),
             Status::Queued
             | Status::Preparing
             | Status::Polling { .. }
@@ -277,8 +284,12 @@ impl Turn<'_> {
         if matches!(ticket.progress.status, Status::Complete { .. }) {
             return Err(Rejection::new(format!("`{key}` is done")));
         }
-        if ticket.progress.paused != pause {
-            self.note(key, if pause { TicketEvent::Paused } else { TicketEvent::Resumed });
+        let below = self.fleet.below(ticket).into_iter();
+        let held = below.filter(|walk| walk.progress.paused != pause).map(|walk| walk.brief.key.clone());
+        let own = (ticket.progress.paused != pause).then(|| key.clone());
+        let changed: Vec<TicketKey> = own.into_iter().chain(held).collect();
+        for key in changed {
+            self.note(&key, if pause { TicketEvent::Paused } else { TicketEvent::Resumed });
         }
         Ok(())
     }
@@ -293,6 +304,10 @@ impl Turn<'_> {
             }
             Status::Stopping { session, .. } => {
                 self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Person });
+                Ok(())
+            }
+            Status::Joining { .. } => {
+                self.recall(key, AfterStop::Hold);
                 Ok(())
             }
             Status::Queued

@@ -25,6 +25,7 @@ impl Turn<'_> {
             Report::Prepared { key, result } => self.on_prepared(&key, result),
             Report::SessionEnded { session, end } => self.on_session_ended(&session, end),
             Report::Question { key, phase, result } => self.on_question(&key, &phase, result),
+            Report::Listed { key, phase, result } => self.on_listed(&key, &phase, result),
             Report::Agent { session, report } => self.on_agent(&session, report),
             Report::AgentEnded { session, end } => {
                 let ticket = self.fleet.ticket(&session.ticket);
@@ -88,6 +89,7 @@ impl Turn<'_> {
             | Status::Preparing
             | Status::Polling { .. }
             | Status::Backoff { .. }
+            | Status::Joining { .. }
             | Status::Approval { .. }
             | Status::Failed { .. }
             | Status::Complete { .. } => return,
@@ -131,7 +133,7 @@ impl Turn<'_> {
     fn interrupted(&mut self, key: &TicketKey, phase: &Phase) {
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let no_end = |outcome: &Outcome| matches!(outcome, Outcome::Interrupted | Outcome::Stopped);
-        let history = ticket.progress.history.iter().rev();
+        let history = ticket.progress.own_history().rev();
         let before = history.take_while(|entry| entry.phase == phase.id && no_end(&entry.outcome));
         if before.filter(|entry| entry.outcome == Outcome::Interrupted).count() < MAX_INTERRUPTIONS {
             let outcome = Outcome::Interrupted;
@@ -148,7 +150,7 @@ impl Turn<'_> {
         self.note(key, TicketEvent::PollPending { next: self.now.plus_seconds(interval), deadline });
     }
 
-    fn after_stop(&mut self, key: &TicketKey, phase: &Phase, then: AfterStop) {
+    pub(super) fn after_stop(&mut self, key: &TicketKey, phase: &Phase, then: AfterStop) {
         let end = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() };
         match then {
             AfterStop::TimedOut => self.attempt_failed(key, phase, timed_out(phase.timeout_seconds)),
@@ -167,6 +169,13 @@ impl Turn<'_> {
             AfterStop::Skip { to } => {
                 self.note(key, end(Outcome::Skipped));
                 self.skip_to(key, &to);
+            }
+            AfterStop::Leave => {
+                self.note(key, end(Outcome::Skipped));
+                self.left(key);
+                if let Some(above) = key.above() {
+                    self.join(&above);
+                }
             }
         }
     }

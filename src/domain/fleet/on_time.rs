@@ -21,8 +21,10 @@ pub(super) fn due_at(mode: Mode, ticket: &Ticket) -> Option<Timestamp> {
         Status::Running { deadline, .. } => *deadline,
         Status::Polling { next, deadline } if !held => Some(deadline.map_or(*next, |deadline| deadline.min(*next))),
         Status::Backoff { until, .. } if !held => Some(*until),
+        Status::Joining { deadline, then: None, .. } if !held => *deadline,
         Status::Polling { .. }
         | Status::Backoff { .. }
+        | Status::Joining { .. }
         | Status::Queued
         | Status::Preparing
         | Status::Stopping { .. }
@@ -37,8 +39,7 @@ impl Turn<'_> {
     pub(super) fn on_due(&mut self) {
         let due: Vec<TicketKey> = self
             .fleet
-            .tickets
-            .values()
+            .walks()
             .filter(|ticket| due_at(self.fleet.mode, ticket).is_some_and(|at| at <= self.now))
             .map(|ticket| ticket.brief.key.clone())
             .collect();
@@ -63,6 +64,7 @@ impl Turn<'_> {
                 }
             }
             Status::Polling { .. } | Status::Backoff { .. } => self.make_ready(key, &ticket),
+            Status::Joining { .. } => self.recall(key, AfterStop::TimedOut),
             Status::Queued
             | Status::Preparing
             | Status::Stopping { .. }

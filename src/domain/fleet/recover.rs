@@ -11,7 +11,7 @@ impl Turn<'_> {
         for command in wanted {
             let _refused = self.on_command(command);
         }
-        let keys: Vec<TicketKey> = self.fleet.tickets.keys().cloned().collect();
+        let keys: Vec<TicketKey> = self.fleet.walks().map(|ticket| ticket.brief.key.clone()).collect();
         for key in keys {
             if let Some(ticket) = self.fleet.ticket(&key).cloned() {
                 self.recover_ticket(&key, &ticket);
@@ -34,10 +34,12 @@ impl Turn<'_> {
                 self.reattach(key, session, ticket);
             }
             Status::Approval { message, .. } if message.is_empty() => self.ask_question(key),
-            Status::Complete { needs_attention: false, .. } => self.remove_workspace(key),
+            Status::Joining { listed: false, then: None, .. } => self.read_list(key),
+            Status::Complete { needs_attention: false, .. } if !key.is_walk() => self.remove_workspace(key),
             Status::Queued
             | Status::Polling { .. }
             | Status::Backoff { .. }
+            | Status::Joining { .. }
             | Status::Approval { .. }
             | Status::Failed { .. }
             | Status::Complete { .. } => {}

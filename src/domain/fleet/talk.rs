@@ -70,6 +70,13 @@ impl Turn<'_> {
                     self.note(key, TicketEvent::ConversationNamed { id });
                 }
             }
+            AgentReport::Task { text, done } => {
+                let known = ticket.progress.walks.tasks.iter().find(|task| task.text == text);
+                let says_more = known.map_or(!text.is_empty(), |task| done && !task.done);
+                if says_more {
+                    self.note(key, TicketEvent::TaskReported { text, done });
+                }
+            }
             AgentReport::Withdraw { request } => {
                 if ticket.progress.requests.iter().any(|known| known.id == request) {
                     self.note(key, TicketEvent::Withdrawn { request });

@@ -4,5 +4,6 @@ mod failing;
 mod random;
 mod stories;
 mod talk;
+mod walks;
 mod whole;
 mod world;

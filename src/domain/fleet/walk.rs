@@ -24,9 +24,13 @@ impl Turn<'_> {
         let plan = self.fleet.plans.get(&key.plan)?.clone();
         let agent = match &phase.kind {
             PhaseKind::Agent { agent, .. } => self.fleet.agent_for(&ticket, agent.as_ref()),
-            PhaseKind::Script { .. } | PhaseKind::Poll { .. } | PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => {
-                None
-            }
+            PhaseKind::Script { .. }
+            | PhaseKind::Poll { .. }
+            | PhaseKind::Approval(_)
+            | PhaseKind::Parallel { .. }
+            | PhaseKind::Foreach { .. }
+            | PhaseKind::Workflow { .. }
+            | PhaseKind::Terminal { .. } => None,
         };
         Some(Box::new(WorkOrder { session: SessionId::new(key.clone(), n), plan, ticket, phase, agent }))
     }
@@ -41,6 +45,9 @@ impl Turn<'_> {
         };
         if visits >= phase.max_visits {
             let message = format!("phase `{to}` was entered {visits} times, as often as its maxVisits allows");
+            if key.is_walk() {
+                return self.give_up(key, message);
+            }
             return self.fail(key, FailureClass::LoopBound, message);
         }
         self.note(key, TicketEvent::PhaseEntered { phase: to.clone() });
@@ -50,7 +57,13 @@ impl Turn<'_> {
     /// Does what being in a phase means, where that is not to run something.
     pub(super) fn arrive(&mut self, key: &TicketKey, phase: &Phase) {
         match &phase.kind {
-            PhaseKind::Script { .. } | PhaseKind::Agent { .. } | PhaseKind::Poll { .. } => {}
+            // The dispatcher starts them.
+            PhaseKind::Script { .. }
+            | PhaseKind::Agent { .. }
+            | PhaseKind::Poll { .. }
+            | PhaseKind::Parallel { .. }
+            | PhaseKind::Foreach { .. }
+            | PhaseKind::Workflow { .. } => {}
             PhaseKind::Approval(_) => {
                 self.note(key, TicketEvent::ApprovalAsked { message: String::new() });
                 self.ask_question(key);
@@ -67,12 +80,20 @@ impl Turn<'_> {
         }
     }
 
-    /// Ends the ticket and tidies up after a good end.
+    /// Ends the ticket and tidies up after a good end; the end of a walk concerns what is above it.
     fn complete(&mut self, key: &TicketKey, needs_attention: bool) {
         self.note(key, TicketEvent::Completed { needs_attention });
-        if !needs_attention {
-            self.remove_workspace(key);
+        match key.above() {
+            Some(above) => self.join(&above),
+            None if !needs_attention => self.remove_workspace(key),
+            None => {}
         }
+    }
+
+    /// Ends a walk badly, and leaves word why.
+    pub(super) fn give_up(&mut self, key: &TicketKey, why: String) {
+        self.note(key, TicketEvent::FeedbackLeft { text: why });
+        self.complete(key, true);
     }
 
     /// Wants the workspace of a finished ticket removed.
@@ -112,6 +133,7 @@ impl Status {
             | Status::Preparing
             | Status::Polling { .. }
             | Status::Backoff { .. }
+            | Status::Joining { .. }
             | Status::Approval { .. }
             | Status::Failed { .. }
             | Status::Complete { .. } => None,

@@ -23,8 +23,8 @@ impl Fleet {
     }
 
     fn running(&self) -> Vec<(TicketKey, SessionId)> {
-        let running = self.tickets.iter().filter_map(|(key, ticket)| match &ticket.progress.status {
-            Status::Running { session, .. } => Some((key.clone(), session.clone())),
+        let running = self.walks().filter_map(|ticket| match &ticket.progress.status {
+            Status::Running { session, .. } => Some((ticket.brief.key.clone(), session.clone())),
             _ => None,
         });
         running.collect()
@@ -101,7 +101,7 @@ impl Turn<'_> {
     /// Moves the timeouts and the other moments of every ticket that is not over by what `by` says, in milliseconds.
     fn shift_all(&mut self, by: impl Fn(Mode, &Ticket) -> (i64, i64)) {
         let mode = self.fleet.mode;
-        let shifted = self.fleet.tickets.values().filter_map(|ticket| {
+        let shifted = self.fleet.walks().filter_map(|ticket| {
             let (timeouts, moments) = by(mode, ticket);
             let moves = (timeouts != 0 && has_timeout(ticket)) || (moments != 0 && has_moments(ticket));
             moves.then(|| (ticket.brief.key.clone(), TicketEvent::TimeShifted { timeouts, moments }))

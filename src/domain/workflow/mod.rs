@@ -1,9 +1,13 @@
 //! A workflow: the graph of phases a ticket walks. Parsed, checked and frozen; nothing here reads a file.
 
+mod below;
+mod items;
 mod phase;
 
 use serde::{Deserialize, Serialize};
 
+pub use below::{Branch, Items, Join};
+pub use items::items_of;
 pub use phase::{Again, Approval, Asking, Asks, Capture, Limits, Phase, PhaseKind, Prompt, Retry, Run, Unattended};
 
 use super::ids::{PhaseId, WorkflowName};

@@ -1,9 +1,12 @@
 //! One node of a workflow and what running it means.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Workflow;
+use super::below::{Branch, Items, Join};
 use crate::domain::agent_run::Face;
 use crate::domain::budget::Budget;
 use crate::domain::ids::{AgentName, PhaseId};
@@ -129,11 +132,51 @@ pub enum PhaseKind {
     },
     /// Waits for a person's decision.
     Approval(Approval),
+    /// Walks its branches at the same time.
+    Parallel {
+        /// The branches in the order of the file; never empty.
+        branches: Vec<Branch>,
+        /// When it goes on.
+        join: Join,
+        /// Whether the rest is stopped as soon as it is sure to fail; else they finish what they have to say.
+        #[serde(default)]
+        fail_fast: bool,
+    },
+    /// Walks the same phases for each item of a list, the first ones first.
+    Foreach {
+        /// The list.
+        over: Items,
+        /// The phases each item walks.
+        body: Arc<Workflow>,
+        /// How many items may be under way at the same time, at least 1.
+        concurrency: u32,
+    },
+    /// Walks another workflow.
+    Workflow {
+        /// The workflow.
+        workflow: Arc<Workflow>,
+    },
     /// Ends the ticket.
     Terminal {
         /// Whether a person should look at it: it ended, but not well.
         needs_attention: bool,
     },
+}
+
+impl PhaseKind {
+    /// Returns its name in workflow files.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Script { .. } => "script",
+            Self::Agent { .. } => "agent",
+            Self::Poll { .. } => "poll",
+            Self::Approval(_) => "approval",
+            Self::Parallel { .. } => "parallel",
+            Self::Foreach { .. } => "foreach",
+            Self::Workflow { .. } => "workflow",
+            Self::Terminal { .. } => "terminal",
+        }
+    }
 }
 
 /// A person's decision that a phase waits for.

@@ -12,12 +12,9 @@ pub(super) fn chooser(model: &Model, key: &TicketKey) -> Option<Chooser<PhaseId>
     let current = ticket.progress.phase.as_ref().and_then(|phase| workflow.position(phase));
     let choices = workflow.phases.iter().enumerate().map(|(at, phase)| {
         let kind = match &phase.kind {
-            PhaseKind::Script { .. } => "script",
-            PhaseKind::Agent { .. } => "agent",
-            PhaseKind::Poll { .. } => "poll",
-            PhaseKind::Approval(_) => "approval",
             PhaseKind::Terminal { needs_attention: true } => "ends the ticket, for you to look at",
             PhaseKind::Terminal { needs_attention: false } => "ends the ticket",
+            kind => kind.name(),
         };
         let here = if current == Some(at) { ", it is here" } else { "" };
         Choice::new(phase.id.clone(), phase.id.as_str(), &format!("{kind}{here}"))

@@ -133,6 +133,11 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
             let result = if how.is_multiple_of(7) { Err(failure()) } else { Ok("good?".into()) };
             Report::Question { key: order.ticket.brief.key.clone(), phase: order.phase.id.clone(), result }
         }
+        Effect::ReadList { order } => {
+            let items = ["one", "two", "three"].iter().take(usize::from(how % 4)).map(|item| (*item).to_owned());
+            let result = if how.is_multiple_of(9) { Err(failure()) } else { Ok(items.collect()) };
+            Report::Listed { key: order.ticket.brief.key.clone(), phase: order.phase.id.clone(), result }
+        }
         Effect::RemoveWorkspace { ticket, .. } => {
             let key = ticket.brief.key.clone();
             if how.is_multiple_of(2) {

@@ -97,7 +97,7 @@ fn sign(placement: &Placement, ticket: &Ticket) -> Sign {
     }
 }
 
-/// Returns who works on the ticket in its phase: an agent's name, `script`, `poll`, or nobody.
+/// Returns who works on the ticket in its phase: an agent's name, the type of a phase without one, or nobody.
 pub(in crate::tui) fn worker(fleet: &Fleet, ticket: &Ticket) -> String {
     if let Status::Running { agent: Some(agent), .. } | Status::Stopping { agent: Some(agent), .. } =
         &ticket.progress.status
@@ -108,8 +108,7 @@ pub(in crate::tui) fn worker(fleet: &Fleet, ticket: &Ticket) -> String {
         Some(PhaseKind::Agent { agent, .. }) => {
             fleet.agent_for(ticket, agent.as_ref()).map_or_else(|| "agent".to_owned(), |name| name.to_string())
         }
-        Some(PhaseKind::Script { .. }) => "script".to_owned(),
-        Some(PhaseKind::Poll { .. }) => "poll".to_owned(),
         Some(PhaseKind::Approval(_) | PhaseKind::Terminal { .. }) | None => String::new(),
+        Some(kind) => kind.name().to_owned(),
     }
 }
