@@ -3,6 +3,7 @@
 //! The only module that sees all others; nothing imports it but `main`. It decides which parts a verb needs (an engine
 //! of its own, the control socket of another, or the lock for a moment) and nothing else.
 
+mod agents;
 mod behind;
 mod compose;
 mod demo;
@@ -31,7 +32,7 @@ use crate::actions::Keymap;
 use crate::adapters::workspace::has_commits;
 use crate::cli::output::Style;
 use crate::cli::verbs::{add, explain, init, status, steer, workflow};
-use crate::cli::{self, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of};
+use crate::cli::{self, AgentsVerb, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of};
 use house::House;
 
 /// Does what the command line asks for and returns how the process ends.
@@ -65,6 +66,7 @@ fn wants_json(verb: &Verb) -> bool {
         Verb::Status { json, .. } | Verb::Explain { json, .. } => *json,
         Verb::Gc(args) => args.json,
         Verb::Doctor(args) => args.json,
+        Verb::Agents(AgentsVerb::List { json } | AgentsVerb::Check { json, .. }) => *json,
         _ => false,
     }
 }
@@ -100,6 +102,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Demo(args) => demo::demo(args)?,
         Verb::Gc(args) => gc::gc(&House::open(config)?, &args)?,
         Verb::Doctor(args) => doctor::doctor(config, &args)?,
+        Verb::Agents(verb) => agents::agents(config, verb)?,
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
         Verb::Run(args) => work::run(&House::open(config)?, &args)?,

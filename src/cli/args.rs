@@ -6,6 +6,7 @@ use clap::builder::{Styles, styling::AnsiColor};
 use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;
 
+use super::agents::agents;
 use super::exit::Exit;
 use crate::actions::{Action, Arg as ActionArg};
 
@@ -35,7 +36,7 @@ pub fn command() -> Command {
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), workflow(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
+        .subcommands([logs(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
         .subcommand(builtin())
 }
 
@@ -59,20 +60,20 @@ fn root_help() -> String {
     text
 }
 
-fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
+pub(super) fn verb(name: &'static str, about: &'static str, examples: &[&str]) -> Command {
     let lines: Vec<String> = examples.iter().map(|example| format!("  {example}")).collect();
     Command::new(name).about(about).after_help(format!("Examples:\n{}", lines.join("\n")))
 }
 
-fn flag(name: &'static str, help: &'static str) -> Arg {
+pub(super) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
-fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+pub(super) fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
 
-fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+pub(super) fn many(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     option(name, value, help).action(ArgAction::Append)
 }
 
@@ -84,7 +85,7 @@ fn ticket() -> Arg {
     Arg::new("ticket").value_name("TICKET").required(true).help(ActionArg::Ticket.doc())
 }
 
-fn json() -> Arg {
+pub(super) fn json() -> Arg {
     flag("json", "Prints JSON")
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap_complete::Shell;
 
+use super::agents::{self, AgentsVerb};
 use super::args::command;
 use crate::actions::Action;
 
@@ -78,6 +79,8 @@ pub enum Verb {
         /// The repository; `None` is the current directory.
         repo: Option<PathBuf>,
     },
+    /// List, show, check or add agents.
+    Agents(AgentsVerb),
     /// List or check workflows.
     Workflow(WorkflowVerb),
     /// List what is left over, or delete what is safe.
@@ -107,6 +110,7 @@ impl Verb {
             | Verb::Add(_)
             | Verb::Trust { .. } => true,
             Verb::Gc(args) => args.delete,
+            Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
             Verb::Doctor(args) => args.fix,
             Verb::Status { .. }
             | Verb::Logs(_)
@@ -336,6 +340,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }),
         "gc" => Verb::Gc(GcArgs { delete: matches.get_flag("delete"), json: matches.get_flag("json") }),
         "doctor" => Verb::Doctor(DoctorArgs { fix: matches.get_flag("fix"), json: matches.get_flag("json") }),
+        "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(match matches.subcommand() {
             Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },

@@ -4,6 +4,7 @@
 //! [`Steering`]. It owns no engine and no screen: what needs one is put together in `app`. A new verb is a row in
 //! `args`, a variant of [`Verb`] and a file in `verbs`.
 
+mod agents;
 mod args;
 mod exit;
 mod invocation;
@@ -14,6 +15,7 @@ mod repository;
 mod steering;
 pub mod verbs;
 
+pub use agents::{AddAgentArgs, AgentsVerb};
 pub use args::{command, completions};
 pub use exit::{Exit, Failure};
 pub use invocation::{

@@ -5,6 +5,7 @@
 pub mod agents;
 mod bundled;
 pub mod consent;
+pub mod edit;
 mod fields;
 pub mod house_rules;
 pub mod library;

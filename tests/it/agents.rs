@@ -136,3 +136,38 @@ while read -r more; do :; done
     let end = &events(&home, "agentEnded")[0]["end"];
     assert_eq!(end["usage"]["costMicros"], 10_000, "{end:#}");
 }
+
+#[test]
+fn a_person_adds_an_agent_sees_its_record_and_is_told_what_it_still_needs() {
+    let home = Home::new();
+    let repo = home.repo();
+    let program = program(&home, "bin/mine", "echo mine 1.2\n");
+    let config = home.aotui_home().join("config.yaml");
+    let before = "# my settings\ndefaultAgent: practice   # costs nothing\n";
+    fs::write(&config, before).unwrap();
+    home.ok(&repo, &["agents", "add", "mine", "--command", &program, "--arg=--fast", "--prompt-via", "stdin"]);
+    assert!(fs::read_to_string(&config).unwrap().starts_with(before));
+    let shown = home.ok(&repo, &["agents", "show", "mine"]);
+    assert!(shown.contains(&program) && shown.contains("--fast") && shown.contains("promptVia: stdin"), "{shown}");
+    let again = home.aotui(&repo, &["agents", "add", "mine", "--command", "other"]);
+    assert!(again.code == 2 && again.stderr.contains("there is an agent `mine` already"), "{again:?}");
+
+    // One like claude, where neither a login nor the trust in this repository can be found.
+    home.ok(&repo, &["agents", "add", "careful", "--like", "claude", "--command", &program, "--model", "opus"]);
+    let checked = home.ok(&repo, &["agents", "check", "careful"]);
+    for part in ["careful (mine 1.2) is installed", "no login of careful was found", "asks you before anything else"] {
+        assert!(checked.contains(part), "{part} is not in\n{checked}");
+    }
+    let trusted = format!(r#"{{"projects": {{"{}": {{"hasTrustDialogAccepted": true}}}}}}"#, repo.display());
+    home.write(".claude.json", &trusted);
+    home.write(".claude/.credentials.json", "{}");
+    let checked = home.ok(&repo, &["agents", "check", "careful"]);
+    assert!(checked.contains("careful has a login in") && checked.contains("knows that you trust"), "{checked}");
+    let absent = home.aotui(&repo, &["agents", "check", "aider"]);
+    assert!(absent.code == 1 && absent.stdout.contains("python -m pip install aider-chat"), "{absent:?}");
+    let text = fs::read_to_string(&config).unwrap() + "x-end: here\n";
+    fs::write(&config, text.replace("agents:\n", "agents: # all of them\n")).unwrap();
+    home.ok(&repo, &["agents", "add", "open", "--like", "careful"]);
+    let unasked = home.aotui(&repo, &["agents", "add", "bold", "--command", &program, "--arg", "{{ nothing }}"]);
+    assert!(unasked.code != 0 && unasked.stderr.contains("nothing was added"), "{unasked:?}");
+}

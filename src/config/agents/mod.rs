@@ -1,6 +1,8 @@
 //! Agent records: how each agent program is started, as data. Never starts one.
 
+mod about;
 mod headless;
+mod shown;
 mod terminal;
 
 use std::collections::BTreeMap;
@@ -14,7 +16,9 @@ use crate::domain::ids::AgentName;
 use crate::domain::permission::PermissionRule;
 use crate::domain::rules::AgentRules;
 
+pub use about::{About, Login, Trust};
 pub use headless::{Headless, Protocol};
+pub use shown::as_yaml;
 pub use terminal::{FirstPrompt, Hooks, Terminal};
 
 /// Variables an agent record may use besides those of every template.
@@ -57,12 +61,10 @@ pub struct AgentRecord {
     pub allowed_tools: Vec<String>,
     /// The option that limits its turns; `None` means it has none.
     pub max_turns_arg: Option<String>,
-    /// How it is installed, a command for a person; `None` where nobody said.
-    pub install: Option<String>,
-    /// Arguments with which it prints its version and leaves; empty means it has none.
-    pub version_args: Vec<String>,
-    /// Patterns of files it leaves in its worktree that git shall not see.
-    pub excludes: Vec<String>,
+    /// What is known about its program, for a person.
+    pub about: About,
+    /// What it leaves in its worktree.
+    pub leaves: Leaves,
     /// How it works without a terminal of its own; `None` means it always has one.
     pub headless: Option<Headless>,
     /// The account it works on; `None` means that of its program.
@@ -75,7 +77,22 @@ pub struct AgentRecord {
     pub face: Option<Face>,
 }
 
+/// What an agent leaves in its worktree.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leaves {
+    /// Whether it cannot commit: then its work is committed for it.
+    pub uncommitted: bool,
+    /// Patterns of files of its own that git shall not see.
+    pub excludes: Vec<String>,
+}
+
 impl AgentRecord {
+    /// Returns how it meets people where neither phase nor ticket says.
+    pub fn usual_face(&self) -> Face {
+        let can = if self.headless.is_some() { Face::Headless } else { Face::Terminal };
+        self.face.unwrap_or(can)
+    }
+
     /// Returns what decisions about it go by.
     pub fn rules(&self) -> AgentRules {
         let program = || self.command.rsplit('/').next().unwrap_or_default().to_owned();
@@ -107,6 +124,10 @@ pub fn bundled(exe: &Path) -> BTreeMap<AgentName, AgentRecord> {
         args: ["practice-agent", "{{ promptFile }}"].map(str::to_owned).into(),
         prompt_via: PromptVia::File,
         account: Some("practice".to_owned()),
+        about: About {
+            may: Some("plays what a ticket's text tells it, and costs nothing".to_owned()),
+            ..About::default()
+        },
         env: [("AOTUI_PRACTICE_SPEED".to_owned(), "${AOTUI_PRACTICE_SPEED}".to_owned())].into(),
         ..AgentRecord::default()
     };
@@ -158,7 +179,6 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
     set("modelArg", &mut record.model_arg);
     set("allowedToolsArg", &mut record.allowed_tools_arg);
     set("maxTurnsArg", &mut record.max_turns_arg);
-    set("install", &mut record.install);
     set("account", &mut record.account);
     let mut set = |key, to: &mut Vec<String>| {
         if let Some(texts) = fields.texts(key, report) {
@@ -166,8 +186,11 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
         }
     };
     set("allowedTools", &mut record.allowed_tools);
-    set("versionArgs", &mut record.version_args);
-    set("excludes", &mut record.excludes);
+    set("excludes", &mut record.leaves.excludes);
+    about::parse(&mut record.about, &mut fields, report);
+    if let Some(commits) = fields.flag("commits", report) {
+        record.leaves.uncommitted = !commits;
+    }
     for (key, value) in fields.entries("env", report) {
         let Some(text) = scalar(value) else {
             report.error(value.at, format!("variable `{}` should be a text, not {}", key.value, value.kind()), "");
