@@ -15,10 +15,13 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use self::environment::Who;
+use crate::adapters::gates::{self, CheckOrder};
 use crate::config::agents::{AgentRecord, PromptVia};
 use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
+use crate::domain::gate::Step;
 use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
 use crate::domain::ticket::Ticket;
@@ -123,7 +126,7 @@ impl Launcher for LibraryLauncher {
     fn capture(&self, order: WorkOrder, script: String) -> SlotFuture<'_, Result<String, SlotError>> {
         Box::pin(async move {
             let cwd = worktree(&order)?;
-            let env = environment::of(&order, &self.bench().desk, false);
+            let env = environment::of(&order, &self.bench().desk, Who::Script);
             captured::run(&script, &cwd, env).await
         })
     }
@@ -177,10 +180,12 @@ impl Bench {
 
     fn compose(&self, order: &WorkOrder) -> Result<Launch, SlotError> {
         let cwd = worktree(order)?;
+        let looks = order.ticket.progress.proof.step.is_some();
         let (argv, env) = match &order.phase.kind {
+            _ if looks => (self.looking(order, &cwd)?, environment::of(order, &self.desk, Who::Gates)),
             PhaseKind::Script { run } | PhaseKind::Poll { run, .. } => {
                 let argv = argv::of_run(self, order, run, &cwd)?;
-                (argv, environment::of(order, &self.desk, false))
+                (argv, environment::of(order, &self.desk, Who::Script))
             }
             PhaseKind::Agent { prompt, .. } => self.agent(order, prompt)?,
             PhaseKind::Approval(_)
@@ -200,17 +205,39 @@ impl Bench {
             cols: self.desk.size.0,
             rows: self.desk.size.1,
             recording_limit: u64::from(self.settings.recordings.megabytes) * 1_000_000,
-            separate_stdout: order.phase.capture.values().any(|capture| *capture == Capture::Stdout),
+            separate_stdout: !looks && order.phase.capture.values().any(|capture| *capture == Capture::Stdout),
         })
+    }
+
+    /// Returns what looks at the worktree for the gates of the phase.
+    fn looking(&self, order: &WorkOrder, cwd: &Path) -> Result<Vec<String>, SlotError> {
+        let progress = &order.ticket.progress;
+        let checkout = progress.workspace.as_ref();
+        let looks_first = progress.proof.step == Some(Step::Look);
+        let check = CheckOrder {
+            repo: repo(&order.plan, &order.ticket).unwrap_or_default(),
+            worktree: cwd.to_owned(),
+            base_commit: checkout.map(|checkout| checkout.base_commit.clone()).unwrap_or_default(),
+            gates: order.phase.gates.clone(),
+            before: progress.proof.before.clone().filter(|_| !looks_first),
+        };
+        let dir = self.desk.sessions_dir.join(order.session.to_string());
+        let written = make_private(&dir).and_then(|()| gates::write_order(&dir, &check));
+        let path = written.map_err(|error| misconfigured(format!("{} cannot be written: {error}", dir.display())))?;
+        Ok(vec![argv::text(&self.desk.exe)?, "check".to_owned(), argv::text(&path)?])
     }
 
     fn agent(&self, order: &WorkOrder, prompt: &Prompt) -> Result<(Vec<String>, BTreeMap<String, String>), SlotError> {
         let record = self.record(order)?;
-        let text = self.prompt(order, prompt)?;
-        let file = self.write_prompt(order, &text)?;
-        let mut env = environment::of(order, &self.desk, true);
-        env.insert("AOTUI_PROMPT_FILE".to_owned(), file.clone());
         let face = faces::of(order, record);
+        let goes_on = faces::resumes(order, face);
+        let text = match order.ticket.progress.follow_up().filter(|_| goes_on) {
+            Some(evidence) => evidence,
+            None => self.prompt(order, prompt)?,
+        };
+        let file = self.write_prompt(order, &text)?;
+        let mut env = environment::of(order, &self.desk, Who::Agent);
+        env.insert("AOTUI_PROMPT_FILE".to_owned(), file.clone());
         let mut values = argv::Values::new(order, record, &self.desk.env, text, file);
         values.add(faces::variables(self, order, face)?);
         for (key, value) in &record.env {
@@ -287,8 +314,12 @@ impl Bench {
     }
 }
 
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
 fn write_private(dir: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    make_private(dir)?;
     // A temporary file is made with mode 0600.
     let mut new = tempfile::NamedTempFile::new_in(dir)?;
     new.write_all(text.as_bytes())?;

@@ -9,6 +9,7 @@ use crate::domain::account::Hold;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
+use crate::domain::gate::{GateResult, Proving};
 use crate::domain::ids::TicketKey;
 use crate::domain::mode::Mode;
 use crate::domain::session::{Ask, Outcome, Request};
@@ -134,9 +135,11 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
     let key = &ticket.brief.key;
     let said = match what {
         TicketEvent::Prepared { checkout, .. } => (None, format!("has its workspace on branch {}", checkout.branch)),
-        TicketEvent::SessionIntended { agent, counts: true, .. } => {
+        TicketEvent::SessionIntended { agent, counts, .. }
+            if progress.proof.step.is_none() && (*counts || progress.proof.looked) =>
+        {
             let by = agent.as_ref().map(|agent| format!(" ({agent})")).unwrap_or_default();
-            let again = if progress.attempt > 0 { " again" } else { "" };
+            let again = if *counts && progress.attempt > 0 { " again" } else { "" };
             (None, format!("{phase} started{again}{by}"))
         }
         TicketEvent::AttemptEnded { outcome, .. } => {
@@ -149,6 +152,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
                 Outcome::Stopped => (None, format!("{phase} was stopped and runs again later")),
             }
         }
+        TicketEvent::Proof { what: what @ Proving::WorkDone { .. } } => (None, proof(&phase, what)),
         TicketEvent::BackedOff { until, .. } => (None, format!("{phase} tries again at {}", clock(*until))),
         TicketEvent::Postponed { until, failure } => {
             (None, format!("waits until {}, when it is tried again: {}", clock(*until), failure.message))
@@ -192,7 +196,8 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Started
         | TicketEvent::Turn { .. }
         | TicketEvent::PhaseEntered { .. }
-        | TicketEvent::SessionIntended { counts: false, .. }
+        | TicketEvent::SessionIntended { .. }
+        | TicketEvent::Proof { .. }
         | TicketEvent::PollPending { .. }
         | TicketEvent::WaitOver
         | TicketEvent::Spared
@@ -215,10 +220,14 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
     match what {
         TicketEvent::Started => "gets its workspace".to_owned(),
         TicketEvent::PhaseEntered { phase } => format!("came to {phase}"),
+        TicketEvent::SessionIntended { session, .. } if ticket.progress.proof.step.is_some() => {
+            format!("{phase}'s gates are looked at in session {session}")
+        }
         TicketEvent::SessionIntended { session, .. } => format!("{phase} looks again in session {session}"),
         TicketEvent::PollPending { next, .. } => {
             format!("{phase} found nothing yet and looks again at {}", clock(*next))
         }
+        TicketEvent::Proof { what } => proof(&phase, what),
         TicketEvent::WaitOver => "may go on".to_owned(),
         TicketEvent::Spared => format!("that attempt at {phase} does not count"),
         TicketEvent::TimeShifted { timeouts, .. } => format!("its timeout moves by {} s", timeouts / 1000),
@@ -235,6 +244,23 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
             format!("has no workspace any more; its work is on {kept_ref}")
         }
         other => name_of(other),
+    }
+}
+
+/// Says what happened to a ticket's gates.
+fn proof(phase: &str, what: &Proving) -> String {
+    match what {
+        Proving::LookIntended => format!("its worktree is looked at before {phase} begins"),
+        Proving::Looked { before } => format!("{phase} begins on commit {}", before.head),
+        Proving::WorkDone { .. } => format!("{phase} says it is done; its gates are checked"),
+        Proving::Checked { report } => {
+            let found = |result: &GateResult| {
+                format!("{} {}: {}", result.gate, if result.passed { "passed" } else { "failed" }, result.says)
+            };
+            let found: Vec<String> = report.results.iter().map(found).collect();
+            format!("its gates say of tree {}: {}", report.stands.tree, found.join("; "))
+        }
+        Proving::Lost => "its gates are looked at again".to_owned(),
     }
 }
 

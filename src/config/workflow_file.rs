@@ -2,6 +2,7 @@
 
 mod care;
 mod checks;
+mod gates;
 mod kinds;
 mod phases;
 mod retries;

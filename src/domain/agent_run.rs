@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::gate;
 use super::ids::{AgentName, PhaseId};
 use super::plain::{plain_line, plain_text};
 use super::session::Outcome;
@@ -119,11 +120,11 @@ pub struct Spent {
 
 impl Progress {
     /// Returns the conversation that the next attempt of `phase` by `agent` goes on with: that of an attempt in the same visit
-    /// which was cut off. After anything else the agent starts afresh, with what was left for it to read.
+    /// which was cut off, or whose gates failed for the first time in that way. After anything else the agent starts afresh, with what was left for it to read.
     pub fn conversation_to_resume(&self, phase: &PhaseId, agent: Option<&AgentName>) -> Option<&Conversation> {
         let visit = self.visits.get(phase).copied().unwrap_or_default();
         let before = self.own_history().next_back().filter(|entry| entry.phase == *phase && entry.visit == visit)?;
-        if !was_cut_off(before) {
+        if !was_cut_off(before) && !gate::goes_on(&self.attempts_of_visit()) {
             return None;
         }
         self.conversations.iter().rev().find(|known| known.phase == *phase && known.agent.as_ref() == agent)
@@ -169,7 +170,7 @@ impl Progress {
 }
 
 /// Whether an attempt ended for reasons that leave its agent's conversation as good as it was.
-fn was_cut_off(entry: &HistoryEntry) -> bool {
+pub(super) fn was_cut_off(entry: &HistoryEntry) -> bool {
     match &entry.outcome {
         Outcome::Interrupted | Outcome::Stopped => true,
         Outcome::Failed { failure } => matches!(

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent_report::AgentReport;
 use super::agent_run::AgentEnd;
+use super::gate::CheckReport;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
 use super::plan::Plan;
 use super::session::{Answer, StoppedBy};
@@ -231,6 +232,11 @@ pub enum SessionEnd {
     NotCaptured {
         /// Why.
         failure: Failure,
+    },
+    /// It looked at the worktree for the gates.
+    Checked {
+        /// What it found.
+        report: CheckReport,
     },
     /// It is gone without a record: its holder was killed, or the machine went down.
     Vanished,

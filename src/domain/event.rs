@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::account::Hold;
 use super::agent_run::{AgentEnd, AgentTurn};
 use super::clock::Reading;
+use super::gate::Proving;
 use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey, WalkName};
 use super::mode::Mode;
 use super::plan::Plan;
@@ -127,6 +128,11 @@ pub enum TicketEvent {
         deadline: Option<Timestamp>,
         /// Whether it counts as an attempt; further checks of a poll do not.
         counts: bool,
+    },
+    /// Something about its gates.
+    Proof {
+        /// What.
+        what: Proving,
     },
     /// An attempt ended, or a decision was made.
     AttemptEnded {

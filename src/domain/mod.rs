@@ -12,6 +12,7 @@ pub mod effect;
 pub mod event;
 pub mod explain;
 pub mod fleet;
+pub mod gate;
 pub mod ids;
 pub mod mode;
 mod pattern;

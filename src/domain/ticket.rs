@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agent_run::{AgentEnd, AgentTurn, Conversation, Face, Spent};
+use super::gate::{GateResult, Proof};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WalkName, WorkflowName};
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request, StoppedBy};
@@ -120,6 +121,9 @@ pub struct Progress {
     /// What the run of the current session's agent came to as far as it told, until the session has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_end: Option<AgentEnd>,
+    /// What its gates know and do.
+    #[serde(default, skip_serializing_if = "Proof::is_empty")]
+    pub proof: Proof,
     /// Every finished attempt, oldest first; those of walks below it as well, once they are over.
     #[serde(default)]
     pub history: Vec<HistoryEntry>,
@@ -302,6 +306,8 @@ pub enum FailureClass {
     Misconfigured,
     /// The workspace could not be made or is gone.
     Workspace,
+    /// Its gates do not let it pass.
+    Gate,
     /// A person rejected it.
     Rejected,
     /// A person stopped it.
@@ -359,6 +365,13 @@ pub struct Checkout {
     pub removed: bool,
 }
 
+impl HistoryEntry {
+    /// Returns whether it counts for nothing: its session vanished, or everything was stopped.
+    pub fn is_void(&self) -> bool {
+        matches!(self.outcome, Outcome::Interrupted | Outcome::Stopped)
+    }
+}
+
 /// One finished attempt or decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -384,4 +397,7 @@ pub struct HistoryEntry {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// What its gates found; empty where they were not checked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<GateResult>,
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::activity::Doing;
 use super::agent_run::AgentTurn;
 use super::fleet::Fleet;
+use super::gate::Step;
 use super::ids::{SessionId, WalkName};
 use super::session::Ask;
 use super::ticket::{Progress, Status, Ticket};
@@ -95,6 +96,13 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
         // A check is part of the waiting: the ticket does not jump between zones at every look.
         Status::Running { .. } if fleet.phase_of(ticket).is_some_and(Phase::is_poll) => {
             Placement { zone: Zone::Waiting, why: "looks now".to_owned(), moment: None }
+        }
+        Status::Running { since, .. } if progress.proof.step.is_some() => {
+            let why = match &progress.proof.step {
+                Some(Step::Check { .. }) => "its gates are checked",
+                _ => "its worktree is looked at before the phase begins",
+            };
+            Placement { zone: Zone::Working, why: why.to_owned(), moment: Some(*since) }
         }
         Status::Running { session, since, .. } => running(fleet, progress, session, *since),
         Status::Preparing => Placement { zone: Zone::Working, why: "preparing its workspace".to_owned(), moment: None },

@@ -357,6 +357,16 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
             tail,
         };
     }
+    if order.ticket.progress.proof.step.is_some() {
+        return match slots.runtime.checked(session.clone()).await {
+            Some(report) => SessionEnd::Checked { report },
+            None => {
+                let tail = slots.runtime.tail(session, EVIDENCE_LINES).await;
+                let (code, at) = (exit.code, exit.ended_at);
+                SessionEnd::Exited { code, signal: None, at, captures: BTreeMap::new(), tail }
+            }
+        };
+    }
     match captures(slots, &order, &session).await {
         Ok(captures) => SessionEnd::Exited {
             code: exit.code,

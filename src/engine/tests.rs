@@ -13,6 +13,7 @@ use super::executor::Executor;
 use super::{Arrival, Slots, SystemClock};
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
+use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
 use crate::domain::plan::Plan;
 use crate::domain::session::{Answer, StoppedBy};
@@ -170,6 +171,10 @@ impl Runtime for World {
     }
 
     fn agent_end(&self, _: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
+        Box::pin(async { None })
+    }
+
+    fn checked(&self, _: SessionId) -> SlotFuture<'_, Option<CheckReport>> {
         Box::pin(async { None })
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{SlotError, SlotFuture};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
+use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, StoppedBy};
 use crate::domain::time::Timestamp;
@@ -167,6 +168,9 @@ pub trait Runtime: Send + Sync {
 
     /// Returns how the session's agent ended, where its driver left word of it.
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;
+
+    /// Returns what the session found that looked for the gates; `None` where it left no word.
+    fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>>;
 
     /// Waits until the process that put a request is gone. Returns false where that cannot be known. Cancel-safe.
     fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool>;

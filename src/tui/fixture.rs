@@ -158,6 +158,7 @@ fn workflow() -> Workflow {
         capture: BTreeMap::new(),
         limits: Default::default(),
         asking: Default::default(),
+        gates: Vec::new(),
     };
     Workflow {
         name: WorkflowName::new("standard").unwrap(),
@@ -216,6 +217,7 @@ pub(super) fn fleet() -> Arc<Fleet> {
         outcome,
         started_at: ago(900),
         ended_at: ago(720),
+        gates: Vec::new(),
     };
     let failure = Failure {
         class: FailureClass::Exit,

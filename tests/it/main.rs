@@ -15,6 +15,8 @@ mod engines;
 #[cfg(test)]
 mod everything;
 #[cfg(test)]
+mod gates;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holder;

@@ -75,9 +75,24 @@ const AGENT_STARTS: [&str; 13] = [
 const SCRIPT_STARTS: [&str; 9] =
     ["GH_", "GITHUB_", "GITLAB_", "GITEA_", "FORGEJO_", "BITBUCKET_", "LINEAR_", "JIRA_", "AOTUI_HOME"];
 
-/// Returns the environment of a session of this order; `agent` says whether an agent runs in it.
-pub(super) fn of(order: &WorkOrder, desk: &Desk, agent: bool) -> BTreeMap<String, String> {
-    let extra: &[&str] = if agent { &AGENT_STARTS } else { &SCRIPT_STARTS };
+/// What runs in a session, by what it may see of the user's environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Who {
+    /// An agent: the keys of its vendors.
+    Agent,
+    /// A script of the workflow: tokens of trackers and forges.
+    Script,
+    /// The gates, which run what an agent wrote: neither.
+    Gates,
+}
+
+/// Returns the environment of a session of this order.
+pub(super) fn of(order: &WorkOrder, desk: &Desk, who: Who) -> BTreeMap<String, String> {
+    let extra: &[&str] = match who {
+        Who::Agent => &AGENT_STARTS,
+        Who::Script => &SCRIPT_STARTS,
+        Who::Gates => &[],
+    };
     let passes = |name: &str| {
         let listed =
             EVERYONE.contains(&name) || EVERYONE_STARTS.iter().chain(extra).any(|start| name.starts_with(start));

@@ -48,6 +48,16 @@ pub(super) fn of<'a>(order: &WorkOrder, record: &'a AgentRecord) -> Worn<'a> {
     }
 }
 
+/// Returns whether the agent takes its conversation about this phase up again.
+pub(super) fn resumes(order: &WorkOrder, face: Worn<'_>) -> bool {
+    let takes_up = match face {
+        Worn::Headless(headless) => headless.resume_args.is_some(),
+        Worn::Terminal(terminal) => terminal.resume_args.is_some(),
+        Worn::Plain => false,
+    };
+    takes_up && order.ticket.progress.conversation_to_resume(&order.phase.id, order.agent.as_ref()).is_some()
+}
+
 /// Returns the variables that arguments for this face may use besides.
 pub(super) fn variables(
     bench: &Bench,

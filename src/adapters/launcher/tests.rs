@@ -97,6 +97,7 @@ impl World {
             capture: BTreeMap::new(),
             limits: Default::default(),
             asking: Default::default(),
+            gates: Vec::new(),
         };
         WorkOrder { session: SessionId::new(key, 3), plan, ticket: Arc::new(ticket), phase, agent: None }
     }

@@ -20,7 +20,9 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{ChildStdout, Command};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::adapters::gates;
 use crate::domain::agent_run::AgentEnd;
+use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, StoppedBy};
 use crate::driver;
@@ -319,6 +321,11 @@ impl Runtime for HolderRuntime {
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { blocking(move || driver::read_outcome(dir.path())).await.ok().flatten() })
+    }
+
+    fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { blocking(move || gates::read_report(dir.path())).await.ok().flatten() })
     }
 
     fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool> {

@@ -100,6 +100,15 @@ impl GitWorkspace {
         })
     }
 
+    /// Returns the tree of all files of a checkout as they are now, ignored ones left out.
+    pub(super) async fn tree_now(&self, there: &Checkout) -> Result<ObjectId, GitError> {
+        let place = Place::checkout(&there.git_dir, &there.path);
+        let listing = self.git.bytes(&place, &GitCall::read(["ls-files", "-v", "--stage", "-z"]).room(LISTING)).await?;
+        refuse_nested(&listing, &there.path)?;
+        let copy = Copy::of(&there.git_dir)?;
+        self.tree_of_files(&place, &copy, &hidden(&listing, &there.path)).await
+    }
+
     /// Records all files that are not ignored as a tree.
     async fn tree_of_files(&self, place: &Place, copy: &Copy, hidden: &[u8]) -> Result<ObjectId, GitError> {
         let others = copy.on(GitCall::read(["ls-files", "--others", "--exclude-standard", "-z"]).room(LISTING));

@@ -22,6 +22,7 @@ mod prepare;
 mod remove;
 mod repository;
 mod seen;
+mod standing;
 mod turns;
 mod who;
 
@@ -33,6 +34,7 @@ pub use self::examine::{GitFacts, Mend, Remark};
 use self::git::Git;
 pub use self::land::{LandError, LandRequest, Landed, land};
 pub use self::leftovers::{Fate, OwnRef, Stray, stray};
+pub use self::standing::{Change, Standing};
 use self::turns::Turns;
 use crate::faults;
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};

@@ -9,6 +9,7 @@ use crate::actions::{Action, Keymap, possible};
 use crate::cli::output::{Style, plain};
 use crate::domain::explain::{Explanation, Point, explain};
 use crate::domain::fleet::Fleet;
+use crate::domain::gate::GateResult;
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{HistoryEntry, Ticket};
 use crate::domain::time::Timestamp;
@@ -115,10 +116,17 @@ fn attempt(entry: &HistoryEntry, now: Timestamp) -> Vec<String> {
     let agent = entry.agent.as_ref().map(|agent| format!(" ({agent})")).unwrap_or_default();
     let ago = distance(entry.ended_at, now);
     let mut lines = vec![format!("{}{attempt}{agent}: {how}, {ago} ago after {took}", entry.phase)];
+    lines.extend(entry.gates.iter().map(gate));
     let evidence: Vec<&str> = evidence.lines().filter(|line| !line.trim().is_empty()).collect();
     let last = evidence.iter().skip(evidence.len().saturating_sub(EVIDENCE));
     lines.extend(last.map(|line| format!("  | {}", plain(line))));
     lines
+}
+
+fn gate(result: &GateResult) -> String {
+    let mark = if result.passed { "passed" } else { "failed" };
+    let took = span(result.millis);
+    format!("  {mark}  {}: {} ({took}, tree {:.8})", plain(&result.gate), plain(&result.says), plain(&result.tree))
 }
 
 fn can(action: Action, ticket: &Ticket, keys: &Keymap) -> Can {

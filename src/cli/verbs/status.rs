@@ -7,6 +7,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{Style, plain};
 use crate::cli::steering::find_plan;
 use crate::domain::fleet::Fleet;
+use crate::domain::gate::GateResult;
 use crate::domain::ids::{PlanId, TicketKey};
 use crate::domain::mode::Mode;
 use crate::domain::problem::Problem;
@@ -256,6 +257,8 @@ struct TicketJson<'a> {
     blocked_by: &'a [TicketKey],
     /// What an agent waits for a person to answer.
     requests: &'a [Request],
+    /// What the gates of its newest attempt that had some found.
+    gates: &'a [GateResult],
 }
 
 #[derive(Debug, Serialize)]
@@ -293,6 +296,7 @@ fn ticket_json<'a>(fleet: &Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
         },
         blocked_by: &ticket.blocked_by,
         requests: &progress.requests,
+        gates: progress.history.iter().rev().map(|entry| &*entry.gates).find(|gates| !gates.is_empty()).unwrap_or(&[]),
     }
 }
 
@@ -392,7 +396,8 @@ mod tests {
               },
               "askedAt": "2023-11-14T22:11:20.000Z"
             }
-          ]
+          ],
+          "gates": []
         }
         "#);
         assert_eq!(json["engine"], serde_json::Value::Null);

@@ -13,7 +13,7 @@ const BUILTINS: [&str; 1] = ["land"];
 const TYPES: [&str; 5] = ["script", "agent", "poll", "approval", "terminal"];
 
 /// Reports template tags in text that a shell takes literally.
-fn refuse_template(text: &At<String>, report: &mut Report) {
+pub(super) fn refuse_template(text: &At<String>, report: &mut Report) {
     let Some(hit) = text.value.find("{{") else { return };
     let line = text.value.get(..hit).unwrap_or_default().matches('\n').count();
     let at = Mark { line: text.at.line + u32::try_from(line).unwrap_or(0), column: text.at.column };
@@ -22,7 +22,7 @@ fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 20] = [
+const ONLY: [(&str, &[&str]); 21] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
@@ -43,6 +43,7 @@ const ONLY: [(&str, &[&str]); 20] = [
     ("unattendedSeconds", &["agent"]),
     ("asks", &["approval"]),
     ("message", &["approval"]),
+    ("gates", &["script", "agent"]),
 ];
 
 /// Reads what the phase does, by its type; reports keys that belong to other types.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::care;
+use super::gates::gates;
 use super::kinds::kind;
 use super::retries::retry;
 use crate::config::fields::{At, Fields, Report, scalar};
@@ -67,12 +68,14 @@ fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> D
     let type_ = fields.text("type", report);
     draft.on_success = fields.text("onSuccess", report);
     draft.on_failure = fields.text("onFailure", report);
-    let retry = retry(&mut fields, report);
     let timeout = fields.number("timeoutSeconds", 1, YEAR, report).map(u64::from);
     let max_visits = fields.number("maxVisits", 1, 1000, report).unwrap_or(10);
     let capture = capture(&mut fields, report);
     draft.captures = capture.keys().cloned().collect();
     let care = care::read(&mut fields, report);
+    let gates = gates(&mut fields, report);
+    let is_agent = type_.as_ref().is_some_and(|type_| type_.value == "agent");
+    let retry = retry(&mut fields, is_agent && !gates.is_empty(), report);
     let kind = kind(&mut fields, type_, poll_interval, &mut draft, report);
     fields.refuse_unknown(report);
     let (Some(id), Some(kind)) = (&draft.id, kind) else { return draft };
@@ -96,6 +99,7 @@ fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> D
             capture,
             limits: care.limits,
             asking: care.asking,
+            gates,
         });
     }
     draft

@@ -9,8 +9,9 @@ use crate::domain::workflow::{Again, Retry};
 const SPREAD: u8 = 25;
 
 /// The classes that may be counted by themselves.
-const CLASSES: [(&str, FailureClass); 17] = [
+const CLASSES: [(&str, FailureClass); 18] = [
     ("exit", FailureClass::Exit),
+    ("gate", FailureClass::Gate),
     ("crashed", FailureClass::Crashed),
     ("timedOut", FailureClass::TimedOut),
     ("auth", FailureClass::Auth),
@@ -29,17 +30,22 @@ const CLASSES: [(&str, FailureClass); 17] = [
     ("unanswered", FailureClass::Unanswered),
 ];
 
-pub(super) fn retry(fields: &mut Fields<'_>, report: &mut Report) -> Retry {
+/// Attempts of an agent phase with gates that says nothing about it: what the gates find goes back to the agent.
+const WITH_GATES: u32 = 3;
+
+/// Reads `retry` or `maxRetries`; `goes_back` says whether a failure goes back to the agent, so that one attempt is few.
+pub(super) fn retry(fields: &mut Fields<'_>, goes_back: bool, report: &mut Report) -> Retry {
+    let usual = if goes_back { WITH_GATES } else { 1 };
     let more = fields.number("maxRetries", 0, 99, report);
-    let Some(node) = fields.get("retry") else { return Retry::new(more.unwrap_or(0) + 1, 0) };
+    let Some(node) = fields.get("retry") else { return Retry::new(more.map_or(usual, |more| more + 1), 0) };
     if more.is_some() {
         report.error(node.at, format!("{} has both `retry` and `maxRetries`", fields.what), "keep `retry`");
     }
     let Some(mut inner) = Fields::of(node, format!("`retry` of {}", fields.what), report) else {
-        return Retry::new(1, 0);
+        return Retry::new(usual, 0);
     };
     let (attempts, backoff_seconds) = times(&mut inner, report);
-    let mut retry = Retry { spread: SPREAD, ..Retry::new(attempts.unwrap_or(1), backoff_seconds.unwrap_or(0)) };
+    let mut retry = Retry { spread: SPREAD, ..Retry::new(attempts.unwrap_or(usual), backoff_seconds.unwrap_or(0)) };
     for (key, node) in inner.entries("on", report) {
         let plain = |name: &str| name.replace('_', "").to_lowercase();
         let Some((_, class)) = CLASSES.iter().find(|(name, _)| plain(name) == plain(&key.value)) else {

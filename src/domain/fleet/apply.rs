@@ -1,11 +1,13 @@
 //! The only place where state changes: an event is applied.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Fleet;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
-use crate::domain::ids::{AgentName, TicketKey, WalkName};
+use crate::domain::gate::Step;
+use crate::domain::ids::{AgentName, SessionId, TicketKey, WalkName};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay};
 use crate::domain::time::Timestamp;
@@ -143,6 +145,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.status =
                 Status::Running { session: session.clone(), since: at, deadline: *deadline, agent: agent.clone() };
         }
+        TicketEvent::Proof { what } => progress.apply_proof(at, what),
         TicketEvent::AttemptEnded { outcome, captures } => end_attempt(progress, at, outcome, captures),
         TicketEvent::PollPending { next, deadline } => {
             progress.status = Status::Polling { next: *next, deadline: *deadline };
@@ -269,8 +272,23 @@ fn enter(progress: &mut Progress, at: Timestamp, phase: &crate::domain::ids::Pha
     progress.phase_since = Some(at);
     progress.attempt = 0;
     progress.under_way = None;
+    progress.proof.forget_visit();
     progress.status = Status::Queued;
     forget_session(progress);
+}
+
+/// Returns the session of the attempt under way, when it started, and the agent in it.
+pub(super) fn at_work(progress: &Progress, at: Timestamp) -> (Option<SessionId>, Timestamp, Option<AgentName>) {
+    if let Some(Step::Check { work }) = &progress.proof.step {
+        return (Some(work.session.clone()), work.since, work.agent.clone());
+    }
+    match &progress.status {
+        Status::Joining { since, .. } => (None, *since, None),
+        Status::Running { session, since, agent, .. } | Status::Stopping { session, since, agent, .. } => {
+            (Some(session.clone()), *since, agent.clone())
+        }
+        _ => (None, progress.phase_since.unwrap_or(at), None),
+    }
 }
 
 /// Waits for the end of the session that runs.
@@ -284,21 +302,13 @@ fn begin_stop(progress: &mut Progress, then: &AfterStop) {
 }
 
 /// Writes the attempt into the history and leaves the ticket between two attempts.
-fn end_attempt(
-    progress: &mut Progress,
-    at: Timestamp,
-    outcome: &Outcome,
-    captures: &std::collections::BTreeMap<String, String>,
-) {
+fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captures: &BTreeMap<String, String>) {
     let open: Vec<WalkName> = progress.walks.open.keys().cloned().collect();
     open.iter().for_each(|walk| progress.take_in(walk));
-    let (session, started_at, agent) = match &progress.status {
-        Status::Joining { since, .. } => (None, *since, None),
-        Status::Running { session, since, agent, .. } | Status::Stopping { session, since, agent, .. } => {
-            (Some(session.clone()), *since, agent.clone())
-        }
-        _ => (None, progress.phase_since.unwrap_or(at), None),
-    };
+    let (session, started_at, agent) = at_work(progress, at);
+    let gates = std::mem::take(&mut progress.proof.results);
+    progress.proof.step = None;
+    progress.proof.lost = 0;
     if let Some(phase) = progress.phase.clone() {
         let visit = progress.visits.get(&phase).copied().unwrap_or_default();
         let attempt = progress.attempt;
@@ -313,6 +323,7 @@ fn end_attempt(
             outcome,
             started_at: started_at.min(at),
             ended_at: at,
+            gates,
         });
     }
     if let (Outcome::Success, Some(phase)) = (outcome, &progress.phase) {
@@ -362,7 +373,7 @@ fn shift(progress: &mut Progress, timeouts: i64, moments: i64) {
 }
 
 /// Forgets what was between the ticket and a session that is over.
-fn forget_session(progress: &mut Progress) {
+pub(super) fn forget_session(progress: &mut Progress) {
     progress.requests.clear();
     progress.answered.clear();
     (progress.turn, progress.agent_end) = (None, None);

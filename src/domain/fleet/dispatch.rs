@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::Fleet;
+use super::proving::proof;
 use super::step::Turn;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
+use crate::domain::gate::Proving;
 use crate::domain::ids::{SessionId, TicketKey};
 use crate::domain::mode::Mode;
 use crate::domain::ticket::{Progress, Status, Ticket};
@@ -58,11 +60,19 @@ impl Turn<'_> {
     fn start_session(&mut self, ticket: &Ticket) {
         let key = &ticket.brief.key;
         let n = ticket.progress.sessions.saturating_add(1);
+        if self.fleet.phase_of(ticket).is_some_and(|phase| phase.wants_look(&ticket.progress)) {
+            self.note(key, proof(Proving::LookIntended));
+        }
         let Some(order) = self.order(key, n) else { return };
+        let looks = order.ticket.progress.proof.step.is_some();
+        let deadline = match looks {
+            true => Some(order.phase.look_deadline(self.now)),
+            false => session_deadline(&order.phase, ticket, self.now),
+        };
         let intended = TicketEvent::SessionIntended {
             session: SessionId::new(key.clone(), n),
-            agent: order.agent.clone(),
-            deadline: session_deadline(&order.phase, ticket, self.now),
+            agent: order.agent.clone().filter(|_| !looks),
+            deadline,
             counts: ticket.progress.under_way.is_none(),
         };
         self.note(key, intended);

@@ -60,8 +60,13 @@ impl Turn<'_> {
         let outcome = Outcome::Failed { failure: failure.clone() };
         self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
         match next {
-            Next::Again(0) => {}
-            Next::Again(millis) => self.back_off(key, millis, None),
+            Next::Again(_) if self.gates_are_stuck(key) => self.take_edge(key, phase, failure),
+            Next::Again(millis) => {
+                self.leave_evidence(key, &failure);
+                if millis > 0 {
+                    self.back_off(key, millis, None);
+                }
+            }
             Next::Spared(millis) => {
                 self.note(key, TicketEvent::Spared);
                 // Where it is known to be in vain before, it waits for that.
@@ -69,15 +74,20 @@ impl Turn<'_> {
                 self.back_off(key, millis.max(least), Some(failure.why()));
             }
             Next::Account => self.account_refused(key, &account, failure, until),
-            Next::Edge => match &phase.on_failure {
-                Some(to) => {
-                    self.note(key, TicketEvent::FeedbackLeft { text: feedback(phase, &failure) });
-                    self.enter(key, &to.clone());
-                }
-                None if key.is_walk() => self.give_up(key, feedback(phase, &failure)),
-                None => self.note(key, TicketEvent::Failed { failure }),
-            },
+            Next::Edge => self.take_edge(key, phase, failure),
             Next::Person => self.note(key, TicketEvent::Failed { failure }),
+        }
+    }
+
+    /// Goes where failure leads; to a person where it leads nowhere.
+    fn take_edge(&mut self, key: &TicketKey, phase: &Phase, failure: Failure) {
+        match &phase.on_failure {
+            Some(to) => {
+                self.note(key, TicketEvent::FeedbackLeft { text: feedback(phase, &failure) });
+                self.enter(key, &to.clone());
+            }
+            None if key.is_walk() => self.give_up(key, feedback(phase, &failure)),
+            None => self.note(key, TicketEvent::Failed { failure }),
         }
     }
 

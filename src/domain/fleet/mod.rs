@@ -18,6 +18,7 @@ mod on_command;
 mod on_report;
 mod on_time;
 mod passing;
+mod proving;
 mod recover;
 mod replay;
 mod step;

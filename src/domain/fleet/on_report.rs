@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::on_time::timed_out;
+use super::proving::proof;
 use super::step::Turn;
 use super::talk::{Told, unfinished};
 use crate::domain::effect::{Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
+use crate::domain::gate::Proving;
 use crate::domain::ids::{PhaseId, SessionId, TicketKey};
 use crate::domain::session::{Outcome, signal_words};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status};
@@ -104,16 +106,20 @@ impl Turn<'_> {
     }
 
     fn attempt_ended(&mut self, key: &TicketKey, phase: &Phase, end: SessionEnd) {
+        if let Some(step) = self.fleet.ticket(key).and_then(|ticket| ticket.progress.proof.step.clone()) {
+            return self.look_ended(key, phase, step, end);
+        }
         let (code, signal, captures, tail) = match end {
             SessionEnd::Exited { code, signal, captures, tail, .. } => (code, signal, captures, tail),
             SessionEnd::NotStarted { failure } => return self.not_started(key, phase, failure),
             SessionEnd::NotCaptured { failure } => return self.attempt_failed(key, phase, failure),
-            SessionEnd::Vanished => return self.interrupted(key, phase),
+            // Nobody asked for a look.
+            SessionEnd::Vanished | SessionEnd::Checked { .. } => return self.interrupted(key, phase),
         };
         let told = self.fleet.ticket(key).map(|ticket| ticket.progress.told()).unwrap_or_default();
         match (code, &phase.kind) {
-            (_, _) if told == Told::Done => self.succeed(key, phase, captures),
-            (Some(0), _) if told == Told::Nothing => self.succeed(key, phase, captures),
+            (_, _) if told == Told::Done => self.work_done(key, phase, captures),
+            (Some(0), _) if told == Told::Nothing => self.work_done(key, phase, captures),
             (Some(NOT_YET), PhaseKind::Poll { interval_seconds, .. }) => {
                 self.poll_pending(key, phase, *interval_seconds)
             }
@@ -153,7 +159,10 @@ impl Turn<'_> {
     pub(super) fn after_stop(&mut self, key: &TicketKey, phase: &Phase, then: AfterStop) {
         let end = |outcome| TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() };
         match then {
-            AfterStop::TimedOut => self.attempt_failed(key, phase, timed_out(phase.timeout_seconds)),
+            AfterStop::TimedOut => {
+                let seconds = phase.timeout_seconds.filter(|_| !self.looks(key));
+                self.attempt_failed(key, phase, timed_out(seconds));
+            }
             AfterStop::Hold => {
                 let message = "stopped by a person".to_owned();
                 let failure = Failure { class: FailureClass::Stopped, message, evidence: String::new() };
@@ -165,6 +174,8 @@ impl Turn<'_> {
                 self.note(key, TicketEvent::Retried { phase: Some(phase.id.clone()) });
             }
             AfterStop::Fail { failure } => self.attempt_failed(key, phase, failure),
+            // The work is done and stays; only the look at it is taken again.
+            AfterStop::RunLater if self.looks(key) => self.note(key, proof(Proving::Lost)),
             AfterStop::RunLater => self.note(key, end(Outcome::Stopped)),
             AfterStop::Skip { to } => {
                 self.note(key, end(Outcome::Skipped));
@@ -178,6 +189,11 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// Returns whether what runs for the ticket looks for its gates.
+    pub(super) fn looks(&self, key: &TicketKey) -> bool {
+        self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.proof.step.is_some())
     }
 
     fn on_question(&mut self, key: &TicketKey, phase: &PhaseId, result: Result<String, Failure>) {

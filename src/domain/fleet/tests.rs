@@ -1,6 +1,7 @@
 //! Stories of single tickets, and random lives of whole fleets.
 
 mod failing;
+mod gates;
 mod random;
 mod stories;
 mod talk;

@@ -9,6 +9,7 @@ use super::Workflow;
 use super::below::{Branch, Items, Join};
 use crate::domain::agent_run::Face;
 use crate::domain::budget::Budget;
+use crate::domain::gate::Gate;
 use crate::domain::ids::{AgentName, PhaseId};
 use crate::domain::permission::PermissionRule;
 use crate::domain::ticket::FailureClass;
@@ -39,6 +40,9 @@ pub struct Phase {
     /// What its agent may do, and what becomes of what it asks when nobody answers.
     #[serde(default, skip_serializing_if = "Asking::is_default")]
     pub asking: Asking,
+    /// What aotui checks before it may succeed, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
 }
 
 /// How long the agent of a phase may be silent or fruitless, and what it may use up.

@@ -12,9 +12,11 @@ use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox, Replay};
+use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult};
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Ask, Outcome};
-use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status};
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
+use crate::domain::time::Timestamp;
 use crate::domain::workflow::{Asks, Phase, PhaseKind, Retry};
 use crate::domain::zone::placement;
 
@@ -102,12 +104,31 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
                 phase.retry = Retry::new(attempts, backoff_seconds);
                 phase.timeout_seconds = timeout_seconds;
                 phase.max_visits = max_visits;
+                if matches!(phase.kind, PhaseKind::Script { .. } | PhaseKind::Agent { .. }) && attempts > 1 {
+                    let check = Check::Commit { since_base: true };
+                    phase.gates.push(Gate { name: "commit".into(), check, timeout_seconds: 30 });
+                }
                 phase
             })
             .collect();
         phases.push(done());
         phases
     })
+}
+
+/// What gates find.
+fn found(passed: bool) -> CheckReport {
+    let result = GateResult {
+        gate: "commit".into(),
+        passed,
+        says: "so it is".into(),
+        command: None,
+        exit_code: None,
+        evidence: String::new(),
+        tree: "t".into(),
+        millis: 1,
+    };
+    CheckReport { stands: Before { head: "h".into(), tree: "t".into() }, results: vec![result] }
 }
 
 /// The world's answer to an effect.
@@ -120,7 +141,9 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
             Report::Prepared { key: ticket.brief.key.clone(), result }
         }
         Effect::RunSession { order, .. } => {
+            let looks = order.ticket.progress.proof.step.is_some();
             let end = match how % 8 {
+                2.. if looks => SessionEnd::Checked { report: found(how.is_multiple_of(3)) },
                 0 => SessionEnd::Vanished,
                 1 => SessionEnd::NotStarted { failure: failure() },
                 2 => exited(2, world.now),
@@ -291,7 +314,7 @@ impl Life {
                     let ticket = fleet.ticket(key).unwrap();
                     let phase = fleet.phase_of(ticket).unwrap();
                     let worked = self.worked[ticket.progress.status.session().unwrap()];
-                    let late = worked as i64 + self.tolerance() >= phase.timeout_seconds.unwrap() as i64;
+                    let late = worked as i64 + self.tolerance() >= timeout(ticket, phase).unwrap() as i64;
                     assert!(phase.is_poll() || late, "{key} worked {worked} s only");
                 }
                 _ => {}
@@ -320,7 +343,7 @@ impl Life {
             else {
                 continue;
             };
-            let Some(timeout) = phase.timeout_seconds.filter(|_| !phase.is_poll()) else { continue };
+            let Some(timeout) = timeout(ticket, phase).filter(|_| !phase.is_poll()) else { continue };
             let worked = self.worked[session] as i64;
             assert!(worked <= timeout as i64 + self.tolerance(), "{session} works on after {worked} s");
         }
@@ -390,9 +413,18 @@ impl Life {
     }
 }
 
+/// Returns how long the running session may take.
+fn timeout(ticket: &Ticket, phase: &Phase) -> Option<u64> {
+    let start = Timestamp(0);
+    match ticket.progress.proof.step {
+        Some(_) => Some(phase.look_deadline(start).millis_since(start) / 1000),
+        None => phase.timeout_seconds,
+    }
+}
+
 /// Says whether an event is the dispatcher's doing, which may follow any input.
 fn starts(recorded: &Recorded, key: &crate::domain::ids::TicketKey) -> bool {
-    matches!(&recorded.event, Event::Ticket { key: about, what: TicketEvent::Started | TicketEvent::SessionIntended { .. } } if about == key)
+    matches!(&recorded.event, Event::Ticket { key: about, what: TicketEvent::Started | TicketEvent::Proof { .. } | TicketEvent::SessionIntended { .. } } if about == key)
 }
 
 /// The ticket an input is about.

@@ -36,6 +36,7 @@ pub(super) fn phase(name: &str, kind: PhaseKind, ok: Option<&str>, bad: Option<&
         capture: BTreeMap::new(),
         limits: Limits::default(),
         asking: Asking::default(),
+        gates: Vec::new(),
     }
 }
 

@@ -189,8 +189,22 @@ impl Page<'_> {
             return;
         }
         self.heading("so far");
-        for entry in history.iter().rev().take(ATTEMPTS) {
+        let newest = history.iter().rposition(|entry| !entry.gates.is_empty());
+        for (at, entry) in history.iter().enumerate().rev().take(ATTEMPTS) {
             self.attempt(entry);
+            if Some(at) == newest {
+                self.gates(entry);
+            }
+        }
+    }
+
+    fn gates(&mut self, entry: &HistoryEntry) {
+        let symbols = &self.model.setup.symbols;
+        for result in &entry.gates {
+            let (sign, role) = if result.passed { (symbols.done, Role::Good) } else { (symbols.failed, Role::Bad) };
+            let sign = Span::styled(format!("  {sign} {}  ", clean(&result.gate)), self.model.setup.theme.style(role));
+            let says = Span::styled(clean(&result.says), self.model.setup.theme.style(Role::Muted));
+            self.lines.push(Line::from(vec![sign, says]));
         }
     }
 

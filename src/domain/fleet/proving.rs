@@ -1,0 +1,157 @@
+//! What gates mean for a ticket: a phase that has some is looked at before it begins, its finished work is checked, and
+//! only what was found decides whether it succeeded.
+
+use std::collections::BTreeMap;
+
+use super::apply::{at_work, forget_session};
+use super::step::Turn;
+use crate::domain::effect::SessionEnd;
+use crate::domain::event::TicketEvent;
+use crate::domain::gate::{self, CheckReport, Proof, Proving, Step, Work};
+use crate::domain::ids::TicketKey;
+use crate::domain::session::Outcome;
+use crate::domain::ticket::{Failure, FailureClass, HistoryEntry, Progress, Status};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::Phase;
+
+/// How often in a row a look that is cut off is taken again.
+const MAX_LOST: u32 = 4;
+
+/// Seconds that looking takes at the most, besides what its programs may take.
+const LOOKING: u64 = 300;
+
+/// Returns the fact about a ticket.
+pub(super) fn proof(what: Proving) -> TicketEvent {
+    TicketEvent::Proof { what }
+}
+
+impl Phase {
+    /// Returns whether the ticket's worktree is to be looked at before its work on this phase begins.
+    pub(super) fn wants_look(&self, progress: &Progress) -> bool {
+        !self.gates.is_empty() && !progress.proof.looked && progress.proof.step.is_none()
+    }
+
+    /// Returns when a session has to be over that looks for the gates of this phase.
+    pub(in crate::domain::fleet) fn look_deadline(&self, now: Timestamp) -> Timestamp {
+        let programs = self.gates.iter().fold(LOOKING, |sum, gate| sum.saturating_add(gate.timeout_seconds));
+        now.plus_seconds(programs)
+    }
+}
+
+impl Turn<'_> {
+    /// Takes it that the work of an attempt is done: it has succeeded where the phase has no gates, and where it has some
+    /// they are checked now. The session that did it is over, or at its agent's word waits for what they say.
+    pub(super) fn work_done(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
+        if phase.gates.is_empty() {
+            return self.succeed(key, phase, captures);
+        }
+        self.note(key, proof(Proving::WorkDone { captures }));
+    }
+
+    /// Deals with the end of a session that looked for the gates.
+    pub(super) fn look_ended(&mut self, key: &TicketKey, phase: &Phase, step: Step, end: SessionEnd) {
+        let (signal, tail) = match end {
+            SessionEnd::Checked { report } => return self.found(key, phase, step, report.cleaned()),
+            SessionEnd::NotStarted { failure } => return self.not_started(key, phase, failure),
+            SessionEnd::NotCaptured { failure } => return self.attempt_failed(key, phase, failure),
+            SessionEnd::Vanished => (true, String::new()),
+            SessionEnd::Exited { code, tail, .. } => (code.is_none(), tail),
+        };
+        let lost = self.fleet.ticket(key).map_or(0, |ticket| ticket.progress.proof.lost);
+        if signal && lost < MAX_LOST {
+            return self.note(key, proof(Proving::Lost));
+        }
+        let message = "its gates could not be checked".to_owned();
+        self.attempt_failed(key, phase, Failure { class: FailureClass::Misconfigured, message, evidence: tail });
+    }
+
+    fn found(&mut self, key: &TicketKey, phase: &Phase, step: Step, report: CheckReport) {
+        let work = match step {
+            Step::Look => return self.note(key, proof(Proving::Looked { before: report.stands })),
+            Step::Check { work } => work,
+        };
+        let failure = gate::failure_of(&report.results);
+        self.note(key, proof(Proving::Checked { report }));
+        match failure {
+            None => self.succeed(key, phase, work.captures),
+            Some(failure) => self.attempt_failed(key, phase, failure),
+        }
+    }
+
+    /// Returns whether nothing but a person, or another phase, is likely to help: the same failure came again although
+    /// the agent was told of it, and again after a fresh start.
+    pub(super) fn gates_are_stuck(&self, key: &TicketKey) -> bool {
+        self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.same_gate_failures() >= gate::SAME_FAILURES)
+    }
+
+    /// Leaves what the gates found for the next attempt.
+    pub(super) fn leave_evidence(&mut self, key: &TicketKey, failure: &Failure) {
+        if failure.class == FailureClass::Gate {
+            self.note(key, TicketEvent::FeedbackLeft { text: gate::follow_up(failure) });
+        }
+    }
+}
+
+impl Progress {
+    /// Applies a fact about the ticket's gates.
+    pub(super) fn apply_proof(&mut self, at: Timestamp, what: &Proving) {
+        match what {
+            Proving::LookIntended => self.proof.step = Some(Step::Look),
+            Proving::Looked { before } => {
+                self.proof = Proof { looked: true, before: Some(before.clone()), ..Proof::default() };
+                self.status = Status::Queued;
+            }
+            Proving::WorkDone { captures } => {
+                if let (Some(session), since, agent) = at_work(self, at) {
+                    let work = Work { session, agent, since, captures: captures.clone() };
+                    self.proof.step = Some(Step::Check { work });
+                }
+                self.status = Status::Queued;
+                forget_session(self);
+            }
+            Proving::Checked { report } => self.proof.results.clone_from(&report.results),
+            Proving::Lost => {
+                self.proof.lost += 1;
+                self.status = Status::Queued;
+            }
+        }
+    }
+
+    /// Returns the finished attempts of the current visit of the current phase, oldest first.
+    pub(in crate::domain) fn attempts_of_visit(&self) -> Vec<&HistoryEntry> {
+        let Some(phase) = &self.phase else { return Vec::new() };
+        let visit = self.visits.get(phase).copied().unwrap_or_default();
+        // A person's retry begins the visit anew and counts it as the first again, but its attempts begin at 1.
+        let mut most = self.attempt.saturating_add(u32::from(self.under_way.is_none()));
+        let of_visit = |entry: &&HistoryEntry| {
+            let wanted = entry.phase == *phase && entry.visit == visit && entry.attempt <= most;
+            most = entry.attempt;
+            wanted
+        };
+        let mut entries: Vec<&HistoryEntry> = self.own_history().rev().take_while(of_visit).collect();
+        entries.reverse();
+        entries
+    }
+
+    /// Returns how often in a row the newest attempts of this visit failed at the same gates in the same way.
+    pub fn same_gate_failures(&self) -> usize {
+        gate::same_failures(&self.attempts_of_visit())
+    }
+
+    /// Returns how often the agent of this visit was begun afresh after a failure, which asks for a stronger model.
+    pub fn fresh_starts(&self) -> usize {
+        let entries = self.attempts_of_visit();
+        let failed = |entry: &HistoryEntry| matches!(entry.outcome, Outcome::Failed { .. });
+        let upto = (1..=entries.len()).filter_map(|n| entries.get(..n));
+        upto.filter(|upto| upto.last().is_some_and(|last| failed(last)) && !gate::goes_on(upto)).count()
+    }
+
+    /// Returns what the agent is told instead of its task where the conversation goes on: what the gates found.
+    pub fn follow_up(&self) -> Option<String> {
+        let entries = self.attempts_of_visit();
+        let Outcome::Failed { failure } = &entries.iter().rev().find(|entry| !entry.is_void())?.outcome else {
+            return None;
+        };
+        (failure.class == FailureClass::Gate).then(|| gate::follow_up(failure))
+    }
+}
