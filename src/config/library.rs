@@ -14,6 +14,9 @@ use super::yaml;
 use crate::domain::problem::Problem;
 use crate::domain::workflow::Workflow;
 
+/// How deep workflows may call each other.
+const MOST_CALLS: usize = 8;
+
 /// Where something of the library comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
@@ -95,14 +98,15 @@ impl Library {
             let message = format!("there is no workflow `{name}` in {} or among the bundled ones", places.join(", "));
             return Err(vec![Problem::in_file(name, message).hint(meant(name, names))]);
         };
-        self.read(repo, found)
+        self.read(repo, found, Vec::new())
     }
 
     /// Reads the workflow in `file`, as if the library had it.
     pub fn check(&self, repo: Option<&Path>, file: &Path) -> Result<Loaded<Workflow>, Vec<Problem>> {
         let label = shown(file);
         let text = yaml::read(file, &label, true).map_err(|problem| vec![problem])?;
-        workflow_file::parse(&label, &text, &View { library: self, repo })
+        let name = workflow_file::name_of(&text, stem(&label));
+        workflow_file::parse(&label, &text, &View { library: self, repo, calls: vec![name] })
     }
 
     /// Returns every workflow for work on `repo`, first those that win. A broken file hides no other.
@@ -111,7 +115,7 @@ impl Library {
         let all = self.found(repo);
         let listed = all.iter().map(|found| {
             let result = if seen.insert((found.source, found.name.clone())) {
-                self.read(repo, found)
+                self.read(repo, found, Vec::new())
             } else {
                 let message = format!("another file beside it is called `{}` too, and is used", found.name);
                 Err(vec![Problem::in_file(&found.label, message).hint("rename one of them")])
@@ -121,12 +125,19 @@ impl Library {
         listed.collect()
     }
 
-    fn read(&self, repo: Option<&Path>, found: &Found) -> Result<Loaded<Workflow>, Vec<Problem>> {
+    /// Reads a workflow that the workflows in `calls` call, one the other.
+    fn read(
+        &self,
+        repo: Option<&Path>,
+        found: &Found,
+        mut calls: Vec<String>,
+    ) -> Result<Loaded<Workflow>, Vec<Problem>> {
         if found.source == Source::Repository {
             self.allowed(repo).map_err(|problem| vec![problem])?;
         }
         let text = found.text.as_ref().map_err(|problem| vec![problem.clone()])?;
-        workflow_file::parse(&found.label, text, &View { library: self, repo })
+        calls.push(found.name.clone());
+        workflow_file::parse(&found.label, text, &View { library: self, repo, calls })
     }
 
     /// Finds every workflow file, in the order in which they win.
@@ -209,6 +220,8 @@ impl Library {
 struct View<'a> {
     library: &'a Library,
     repo: Option<&'a Path>,
+    /// The workflows that led to the one that is read, itself last.
+    calls: Vec<String>,
 }
 
 impl Surroundings for View<'_> {
@@ -233,6 +246,31 @@ impl Surroundings for View<'_> {
             return Some(script.map(|_| ()));
         }
         self.library.has_program(name).then_some(Ok(()))
+    }
+
+    fn workflow(&self, name: &str) -> Option<Result<Workflow, Vec<Problem>>> {
+        let all = self.library.found(self.repo);
+        let found = all.iter().find(|found| found.name == name)?;
+        let refuse = |message: String, hint: &str| {
+            let problem = Problem::in_file(&found.label, message);
+            Some(Err(vec![problem.hint(hint)]))
+        };
+        if let Some(at) = self.calls.iter().position(|call| call == name) {
+            let circle: Vec<&str> = self.calls.iter().skip(at).map(String::as_str).chain([name]).collect();
+            return refuse(
+                format!("workflow `{name}` calls itself: {}", circle.join(" → ")),
+                "remove one of the calls",
+            );
+        }
+        if self.calls.len() >= MOST_CALLS {
+            let way = self.calls.join(" → ");
+            return refuse(format!("workflows call each other {MOST_CALLS} deep: {way} → {name}"), "call it directly");
+        }
+        Some(self.library.read(self.repo, found, self.calls.clone()).map(|loaded| loaded.value))
+    }
+
+    fn workflow_names(&self) -> Vec<String> {
+        self.library.found(self.repo).into_iter().map(|found| found.name).collect()
     }
 
     fn poll_interval(&self) -> u64 {

@@ -12,7 +12,7 @@ use crate::domain::problem::Problem;
 use crate::domain::walks::Task;
 
 /// Every variable of every template, besides the captures of the workflow.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "ticketId",
     "planId",
     "title",
@@ -36,6 +36,7 @@ pub const NAMES: [&str; 25] = [
     "session",
     "item",
     "itemNumber",
+    "part",
     "tasks",
     "context",
 ];
@@ -247,6 +248,7 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
         ("session", Value::from(order.session.to_string())),
         ("item", item(from.and_then(|from| from.item.as_deref()))),
         ("itemNumber", from.and_then(|from| from.number).map_or_else(|| Value::from(""), Value::from)),
+        ("part", text(brief.key.walk.last().and_then(|walk| walk.as_str().split_once('.')).map(|(_, part)| part))),
         ("tasks", progress.walks.tasks.iter().map(task).collect()),
         ("context", Value::from(context)),
     ];

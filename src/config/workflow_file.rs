@@ -1,5 +1,6 @@
 //! A workflow file: from YAML to a checked workflow, or to every defect of the file at once.
 
+mod below;
 mod care;
 mod checks;
 mod gates;
@@ -28,6 +29,12 @@ pub(crate) trait Surroundings {
 
     /// Returns whether there is a script or a program of that name.
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>>;
+
+    /// Returns the workflow called `name`, checked; `None` means there is none.
+    fn workflow(&self, name: &str) -> Option<Result<Workflow, Vec<Problem>>>;
+
+    /// Returns the names of all workflows, for suggestions.
+    fn workflow_names(&self) -> Vec<String>;
 
     /// Seconds between two checks of a poll phase that names none.
     fn poll_interval(&self) -> u64;
@@ -63,7 +70,7 @@ fn read(node: &Node, text: &str, around: &dyn Surroundings, report: &mut Report)
     fields.refuse_unknown(report);
     let name = checked_name(name, &fields, report);
     let drafts = match list.map(|node| (&node.value, node.at)) {
-        Some((Value::List(items), _)) if !items.is_empty() => phases::read(items, around.poll_interval(), report),
+        Some((Value::List(items), _)) if !items.is_empty() => phases::read(items, around, report),
         Some((_, at)) => {
             report.error(at, "`phases` should be a list with at least one phase", "");
             return None;
@@ -76,8 +83,22 @@ fn read(node: &Node, text: &str, around: &dyn Surroundings, report: &mut Report)
     checks::graph(&drafts, report);
     texts::check(&drafts, text, around, report);
     let phases = drafts.into_iter().map(|draft| draft.phase).collect::<Option<Vec<_>>>()?;
-    let digest = blake3::hash(text.as_bytes()).to_hex().chars().take(16).collect();
-    Some(Workflow { name: name?, description, digest, phases })
+    let mut workflow = Workflow { name: name?, description, digest: String::new(), phases };
+    if let Some(why) = workflow.too_large() {
+        report.error(node.at, why, "divide it, or name things shorter");
+    }
+    workflow.digest = digest(text, &workflow);
+    Some(workflow)
+}
+
+/// Returns what tells this version from others: of its own file and of those it calls.
+fn digest(text: &str, workflow: &Workflow) -> String {
+    let mut hash = blake3::Hasher::new();
+    hash.update(text.as_bytes());
+    for called in workflow.phases.iter().flat_map(crate::domain::workflow::Phase::workflows_below) {
+        hash.update(called.digest.as_bytes());
+    }
+    hash.finalize().to_hex().chars().take(16).collect()
 }
 
 fn checked_name(name: Option<At<String>>, fields: &Fields<'_>, report: &mut Report) -> Option<WorkflowName> {

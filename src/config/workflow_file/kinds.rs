@@ -1,6 +1,7 @@
 //! Reads what a phase does: the keys that belong to its type, and only those.
 
 use super::phases::{Draft, YEAR};
+use super::{Surroundings, below};
 use crate::config::agents::FACES;
 use crate::config::fields::{At, Fields, Report, meant, one_of};
 use crate::config::yaml::Mark;
@@ -10,7 +11,7 @@ use crate::domain::workflow::{Approval, Asks, PhaseKind, Prompt, Run};
 /// What aotui can do itself in a script phase.
 const BUILTINS: [&str; 1] = ["land"];
 
-const TYPES: [&str; 5] = ["script", "agent", "poll", "approval", "terminal"];
+const TYPES: [&str; 8] = ["script", "agent", "poll", "approval", "parallel", "foreach", "workflow", "terminal"];
 
 /// Reports template tags in text that a shell takes literally.
 pub(super) fn refuse_template(text: &At<String>, report: &mut Report) {
@@ -22,7 +23,7 @@ pub(super) fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 21] = [
+const ONLY: [(&str, &[&str]); 29] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
@@ -41,6 +42,14 @@ const ONLY: [(&str, &[&str]); 21] = [
     ("permissions", &["agent"]),
     ("unattended", &["agent"]),
     ("unattendedSeconds", &["agent"]),
+    ("branches", &["parallel"]),
+    ("join", &["parallel"]),
+    ("failFast", &["parallel"]),
+    ("over", &["foreach"]),
+    ("do", &["foreach"]),
+    ("phases", &["foreach"]),
+    ("concurrency", &["foreach"]),
+    ("workflow", &["foreach", "workflow"]),
     ("asks", &["approval"]),
     ("message", &["approval"]),
     ("gates", &["script", "agent"]),
@@ -50,7 +59,7 @@ const ONLY: [(&str, &[&str]); 21] = [
 pub(super) fn kind(
     fields: &mut Fields<'_>,
     type_: Option<At<String>>,
-    poll_interval: u64,
+    around: &dyn Surroundings,
     draft: &mut Draft,
     report: &mut Report,
 ) -> Option<PhaseKind> {
@@ -72,10 +81,19 @@ pub(super) fn kind(
         "agent" => agent(fields, draft, report),
         "script" => Some(PhaseKind::Script { run: run(fields, draft, report)? }),
         "poll" => {
-            let interval = fields.number("intervalSeconds", 1, YEAR, report).map_or(poll_interval, u64::from);
+            let interval = fields.number("intervalSeconds", 1, YEAR, report).map_or(around.poll_interval(), u64::from);
             Some(PhaseKind::Poll { run: run(fields, draft, report)?, interval_seconds: interval })
         }
         "approval" => Some(PhaseKind::Approval(approval(fields, draft, report))),
+        "parallel" => below::parallel(fields, around, draft, report),
+        "foreach" => below::foreach(fields, around, draft, report),
+        "workflow" => {
+            let Some(name) = fields.text("workflow", report) else {
+                report.error(fields.at, format!("{} has no `workflow`", fields.what), "name the one it calls");
+                return None;
+            };
+            Some(PhaseKind::Workflow { workflow: below::call(&name, around, report)? })
+        }
         _ => Some(PhaseKind::Terminal { needs_attention: notify }),
     }
 }
@@ -93,6 +111,10 @@ fn superfluous(fields: &mut Fields<'_>, type_: &str, report: &mut Report) {
         let Some(node) = fields.get(key).filter(|_| !types.contains(&type_)) else { continue };
         let hint = format!("only phases of type {} have it", types.join(" and "));
         report.error(node.at, format!("`{key}` means nothing in {}, which is of type {type_}", fields.what), hint);
+    }
+    if let Some(node) = fields.get("capture").filter(|_| ["parallel", "foreach", "workflow"].contains(&type_)) {
+        let hint = "capture in the phases it walks; above them it is known as `PHASE_BRANCH_KEY` or `PHASE_KEY`";
+        report.error(node.at, format!("`capture` means nothing in {}, which runs nothing itself", fields.what), hint);
     }
     let edges = ["onSuccess", "onFailure", "capture", "retry", "maxRetries", "timeoutSeconds"];
     for key in edges.into_iter().filter(|_| type_ == "terminal") {

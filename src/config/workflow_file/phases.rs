@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::care;
+use super::below::ENDS;
 use super::gates::gates;
 use super::kinds::kind;
 use super::retries::retry;
+use super::{Surroundings, care};
 use crate::config::fields::{At, Fields, Report, scalar};
 use crate::config::yaml::{Mark, Node};
 use crate::domain::ids::PhaseId;
-use crate::domain::workflow::{Capture, Phase, PhaseKind};
+use crate::domain::workflow::{Asking, Capture, Limits, Phase, PhaseKind, Retry};
 
 /// Longest time of any setting, in seconds: a year.
 pub(super) const YEAR: u32 = 31_536_000;
@@ -36,49 +37,97 @@ pub(crate) struct Draft {
     pub(crate) agent: Option<At<String>>,
     /// Keys it captures.
     pub(crate) captures: Vec<String>,
+    /// The phases it walks that are written within it.
+    pub(crate) inner: Vec<Draft>,
     /// The phase; `None` where it is not usable.
     pub(crate) phase: Option<Phase>,
 }
 
 /// Reads all phases; reports every defect.
-pub(crate) fn read(items: &[Node], poll_interval: u64, report: &mut Report) -> Vec<Draft> {
-    items.iter().enumerate().map(|(n, item)| read_one(item, n + 1, poll_interval, report)).collect()
+pub(crate) fn read(items: &[Node], around: &dyn Surroundings, report: &mut Report) -> Vec<Draft> {
+    items.iter().enumerate().map(|(n, item)| read_one(item, n + 1, around, report)).collect()
 }
 
-fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> Draft {
-    let mut draft = Draft {
-        id: None,
-        at: node.at,
-        terminal: false,
-        on_success: None,
-        on_failure: None,
-        templates: Vec::new(),
-        prompts: Vec::new(),
-        commands: Vec::new(),
-        agent: None,
-        captures: Vec::new(),
-        phase: None,
-    };
+impl Draft {
+    fn at(at: Mark) -> Self {
+        Self {
+            id: None,
+            at,
+            terminal: false,
+            on_success: None,
+            on_failure: None,
+            templates: Vec::new(),
+            prompts: Vec::new(),
+            commands: Vec::new(),
+            agent: None,
+            captures: Vec::new(),
+            inner: Vec::new(),
+            phase: None,
+        }
+    }
+
+    /// Returns it and every phase that is written within it.
+    pub(crate) fn all(&self) -> Vec<&Draft> {
+        std::iter::once(self).chain(self.inner.iter().flat_map(Draft::all)).collect()
+    }
+}
+
+fn read_one(node: &Node, n: usize, around: &dyn Surroundings, report: &mut Report) -> Draft {
+    let mut draft = Draft::at(node.at);
     let named = node.get("id").and_then(scalar).map(|id| format!("phase `{}`", id.value));
     let Some(mut fields) = Fields::of(node, named.unwrap_or_else(|| format!("phase {n}")), report) else {
         return draft;
     };
     let errors = report.errors.len();
     draft.id = id(&mut fields, report);
-    let type_ = fields.text("type", report);
     draft.on_success = fields.text("onSuccess", report);
     draft.on_failure = fields.text("onFailure", report);
+    rest(&mut fields, &mut draft, errors, around, report);
+    draft
+}
+
+/// Reads a phase that stands alone: its name comes from where it stands, and its edges lead to its ends.
+pub(super) fn read_inner(
+    fields: &mut Fields<'_>,
+    id: Option<At<PhaseId>>,
+    around: &dyn Surroundings,
+    report: &mut Report,
+) -> Draft {
+    let mut draft = Draft { id, ..Draft::at(fields.at) };
+    let errors = report.errors.len();
+    rest(fields, &mut draft, errors, around, report);
+    draft
+}
+
+/// Returns a single phase with a good and a bad end.
+pub(super) fn done_or_failed(phase: Phase) -> Vec<Phase> {
+    let [done, failed] = ENDS.map(|end| PhaseId::new(end).ok());
+    let end = |id: &Option<PhaseId>, needs_attention| {
+        let retry = Retry { attempts: 1, ..phase.retry.clone() };
+        let kind = PhaseKind::Terminal { needs_attention };
+        let bare = Phase { kind, retry, on_success: None, on_failure: None, max_visits: 1000, ..phase.clone() };
+        let bare = Phase { timeout_seconds: None, capture: BTreeMap::new(), gates: Vec::new(), ..bare };
+        id.clone().map(|id| Phase { id, limits: Limits::default(), asking: Asking::default(), ..bare })
+    };
+    let ends = [end(&done, false), end(&failed, true)];
+    let first = Phase { on_success: done.clone(), on_failure: failed.clone(), ..phase.clone() };
+    std::iter::once(first).chain(ends.into_iter().flatten()).collect()
+}
+
+/// Reads everything of a phase but its name and its edges; `errors` is how many there were before it.
+fn rest(fields: &mut Fields<'_>, draft: &mut Draft, errors: usize, around: &dyn Surroundings, report: &mut Report) {
+    let type_ = fields.text("type", report);
     let timeout = fields.number("timeoutSeconds", 1, YEAR, report).map(u64::from);
     let max_visits = fields.number("maxVisits", 1, 1000, report).unwrap_or(10);
-    let capture = capture(&mut fields, report);
+    let capture = capture(fields, report);
     draft.captures = capture.keys().cloned().collect();
-    let care = care::read(&mut fields, report);
-    let gates = gates(&mut fields, report);
+    let care = care::read(fields, report);
+    let gates = gates(fields, report);
     let is_agent = type_.as_ref().is_some_and(|type_| type_.value == "agent");
-    let retry = retry(&mut fields, is_agent && !gates.is_empty(), report);
-    let kind = kind(&mut fields, type_, poll_interval, &mut draft, report);
+    let retry = retry(fields, is_agent && !gates.is_empty(), report);
+    let kind = kind(fields, type_, around, draft, report);
     fields.refuse_unknown(report);
-    let (Some(id), Some(kind)) = (&draft.id, kind) else { return draft };
+    let (Some(id), Some(kind)) = (&draft.id, kind) else { return };
     draft.terminal = matches!(kind, PhaseKind::Terminal { .. });
     let timeout_seconds = timeout.or(match kind {
         PhaseKind::Agent { .. } => Some(3600),
@@ -102,7 +151,7 @@ fn read_one(node: &Node, n: usize, poll_interval: u64, report: &mut Report) -> D
             gates,
         });
     }
-    draft
+    draft.captures.extend(draft.phase.iter().flat_map(Phase::keys_from_below));
 }
 
 fn id(fields: &mut Fields<'_>, report: &mut Report) -> Option<At<PhaseId>> {

@@ -29,10 +29,25 @@ impl Surroundings for Shelf {
         ["check.sh", "true"].contains(&name).then_some(Ok(()))
     }
 
+    fn workflow(&self, name: &str) -> Option<Result<Workflow, Vec<Problem>>> {
+        match name {
+            "measure" => Some(load(MEASURE).map(|loaded| loaded.value).map_err(|_| Vec::new())),
+            "circle" => Some(Err(vec![Problem::in_file("circle.yaml", "workflow `w` calls itself: w → circle → w")])),
+            _ => None,
+        }
+    }
+
+    fn workflow_names(&self) -> Vec<String> {
+        vec!["measure".to_owned(), "circle".to_owned()]
+    }
+
     fn poll_interval(&self) -> u64 {
         7
     }
 }
+
+/// A workflow that others call.
+const MEASURE: &str = "name: measure\nphases:\n  - {id: run, type: script, run: 'true', capture: {coverage: stdout}}\n";
 
 fn load(text: &str) -> Result<Loaded<Workflow>, String> {
     parse("w.yaml", text, &Shelf).map_err(|problems| problems.iter().map(|problem| format!("{problem}\n")).collect())
@@ -254,4 +269,81 @@ fn a_program_nobody_has_is_a_warning_because_it_may_come_later() {
 fn an_unknown_key_is_answered_with_every_known_one_once() {
     let problems = load("name: w\nphases:\n  - {id: a, type: terminal, zzzzzzzz: 1}\n").unwrap_err();
     assert_eq!(problems.matches("onSuccess").count(), 1, "{problems}");
+}
+
+#[test]
+fn branches_lists_and_calls_are_read() {
+    let loaded = load(&with(
+        "  - id: reviews\n\
+         \x20   type: parallel\n\
+         \x20   join: 2\n\
+         \x20   branches:\n\
+         \x20     - {name: security, type: agent, prompt: 'Look at {{ part }}: {{ title }}', capture: {verdict: stdout}}\n\
+         \x20     - {name: cover, workflow: measure}\n\
+         \x20     - name: twice\n\
+         \x20       phases:\n\
+         \x20         - {id: a, type: script, run: 'true', onSuccess: b}\n\
+         \x20         - {id: b, type: approval, message: '{{ context.reviews_security }}?'}\n\
+         \x20   onSuccess: parts\n\
+         \x20 - id: parts\n\
+         \x20   type: foreach\n\
+         \x20   over: {file: docs/tasks.json, pointer: /tasks}\n\
+         \x20   concurrency: 2\n\
+         \x20   do: {type: agent, prompt: 'Do {{ item }}, the {{ itemNumber }}th', retry: {attempts: 2}}\n\
+         \x20   onSuccess: verify\n\
+         \x20 - {id: verify, type: workflow, workflow: measure, onSuccess: say}\n\
+         \x20 - {id: say, type: script, command: 'true', args: ['{{ verify_coverage }} {{ reviews_cover_coverage }}'], onSuccess: done}\n",
+    ))
+    .unwrap();
+    assert_eq!(loaded.warnings, []);
+    let phases = loaded.value.phases;
+    let PhaseKind::Parallel { branches, join: crate::domain::workflow::Join::Atleast { n: 2 }, fail_fast: false } =
+        &phases[0].kind
+    else {
+        panic!("{:?}", phases[0].kind)
+    };
+    let ids = |at: usize| branches[at].workflow.phases.iter().map(|phase| phase.id.to_string()).collect::<Vec<_>>();
+    assert_eq!(
+        (ids(0), ids(1), ids(2)),
+        (vec!["security".into(), "done".into(), "failed".into()], vec!["run".into()], vec!["a".into(), "b".into()])
+    );
+    assert_eq!(branches[0].workflow.phases[0].timeout_seconds, Some(3600));
+    let PhaseKind::Foreach { body, concurrency: 2, .. } = &phases[1].kind else { panic!("{:?}", phases[1].kind) };
+    assert_eq!(body.phases[0].retry.attempts, 2);
+    assert!(matches!(&phases[2].kind, PhaseKind::Workflow { workflow } if workflow.name.as_str() == "measure"));
+}
+
+#[test]
+fn what_is_wrong_with_phases_within_phases_is_pointed_at() {
+    let parallel = |rest: &str| refused(&format!("  - id: p\n    type: parallel\n    onSuccess: done\n{rest}"));
+    let said = parallel(
+        "    branches:\n      - {name: a, type: agent, prompt: '{{ titel }}'}\n      - {name: a, workflow: mesure}\n",
+    );
+    assert!(said.contains("w.yaml:7:") && said.contains("titel") && said.contains("did you mean `title`?"), "{said}");
+    assert!(said.contains("w.yaml:8:") && said.contains("did you mean `measure`?"), "{said}");
+    let said = parallel("    join: 3\n    branches:\n      - {name: a, type: script, run: 'true'}\n");
+    assert!(said.contains("w.yaml:6:") && said.contains("3 of 1 branches"), "{said}");
+    let said = parallel(
+        "    branches:\n      - {type: script, run: 'true'}\n      - {name: done, type: script, run: 'true'}\n",
+    );
+    assert!(said.contains("branch 1 has no `name`") && said.contains("`done` is the name of an end"), "{said}");
+    let said = parallel(
+        "    branches:\n      - {name: x, phases: [{id: t, type: terminal}]}\n      - {name: c, workflow: circle}\n",
+    );
+    assert!(said.contains("`x` ends before it begins"), "{said}");
+    assert!(said.contains("w → circle → w"), "{said}");
+    let foreach = |rest: &str| refused(&format!("  - id: f\n    type: foreach\n    onSuccess: done\n{rest}"));
+    assert!(
+        foreach("    over: {file: ../secret}\n    do: {type: script, run: 'true'}\n").contains("below the worktree")
+    );
+    assert!(foreach("    over: list\n    do: {type: script, run: 'true'}\n").contains("there is no list `list`"));
+    assert!(foreach("    over: tasks\n").contains("one thing to do"));
+    let said =
+        foreach("    over: tasks\n    do: {type: script, run: 'true', onSuccess: x}\n    capture: {a: stdout}\n");
+    assert!(said.contains("unknown key `onSuccess`") && said.contains("`capture` means nothing"), "{said}");
+    let long = "x".repeat(60);
+    let said = parallel(&format!(
+        "    branches:\n      - name: {long}\n        phases:\n          - {{id: {long}, type: workflow, workflow: measure}}\n"
+    ));
+    assert!(said.contains("the longest name of a walk"), "{said}");
 }

@@ -9,6 +9,7 @@ use crate::domain::problem::Problem;
 
 /// Reports every reference that leads nowhere. `source` is the content of the workflow file.
 pub(crate) fn check(drafts: &[Draft], source: &str, around: &dyn Surroundings, report: &mut Report) {
+    let drafts: Vec<&Draft> = drafts.iter().flat_map(Draft::all).collect();
     let captures: Vec<&str> = drafts.iter().flat_map(|draft| draft.captures.iter().map(String::as_str)).collect();
     let known = |name: &str| {
         let key = name.strip_prefix("context.").unwrap_or(name);

@@ -199,9 +199,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         | TicketEvent::WalkLeft { .. }
         | TicketEvent::RecallRequested { .. } => apply_below(progress, at, what),
         TicketEvent::WorkspaceRemoved { .. } => {
-            if let Some(checkout) = &mut progress.workspace {
-                checkout.removed = true;
-            }
+            progress.workspace.iter_mut().for_each(|checkout| checkout.removed = true);
         }
         TicketEvent::WorkspaceKept { .. } => {}
     }

@@ -67,7 +67,78 @@ pub enum Items {
     Tasks,
 }
 
+/// Most phases of a workflow, those of the workflows it calls included.
+const MOST_PHASES: usize = 2000;
+
+/// Longest name of a walk with all it is below of, in bytes: it is part of the names of its sessions' directories.
+const LONGEST_WALK: usize = 96;
+
+impl Workflow {
+    /// Says why the workflow cannot be walked though its graph is sound; `None` where it can.
+    pub fn too_large(&self) -> Option<String> {
+        let all = self.count();
+        if all > MOST_PHASES {
+            return Some(format!("it has {all} phases with those it calls, more than {MOST_PHASES}"));
+        }
+        let longest = self.longest_walk();
+        (longest > LONGEST_WALK)
+            .then(|| format!("the longest name of a walk is {longest} bytes long, more than {LONGEST_WALK}"))
+    }
+
+    fn count(&self) -> usize {
+        let below = self.phases.iter().flat_map(Phase::workflows_below);
+        below.map(|workflow| workflow.count()).fold(self.phases.len(), usize::saturating_add)
+    }
+
+    fn longest_walk(&self) -> usize {
+        self.phases
+            .iter()
+            .flat_map(Phase::parts)
+            .map(|(name, below)| name + 1 + below.longest_walk())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Returns every key by which something its phases captured is known at its end.
+    pub fn keys(&self) -> Vec<String> {
+        let own = self.phases.iter().flat_map(|phase| phase.capture.keys().cloned());
+        own.chain(self.phases.iter().flat_map(Phase::keys_from_below)).collect()
+    }
+}
+
 impl Phase {
+    /// Returns the length of the name of each walk below it, and what it walks.
+    fn parts(&self) -> Vec<(usize, &Arc<Workflow>)> {
+        let part = |name: usize, workflow| (self.id.as_str().len() + 1 + name, workflow);
+        match &self.kind {
+            PhaseKind::Parallel { branches, .. } => {
+                branches.iter().map(|branch| part(branch.name.as_str().len(), &branch.workflow)).collect()
+            }
+            PhaseKind::Foreach { body, .. } => vec![part(3, body)],
+            PhaseKind::Workflow { workflow } => vec![part(workflow.name.as_str().len(), workflow)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the keys by which what is captured below it is known after it.
+    pub fn keys_from_below(&self) -> Vec<String> {
+        let of = |key: String| self.capture_key(&key);
+        match &self.kind {
+            PhaseKind::Parallel { branches, .. } => branches
+                .iter()
+                .flat_map(|branch| {
+                    let keys = branch.workflow.keys().into_iter().map(|key| format!("{}_{key}", branch.name));
+                    std::iter::once(branch.name.to_string()).chain(keys)
+                })
+                .map(of)
+                .collect(),
+            PhaseKind::Foreach { body: workflow, .. } | PhaseKind::Workflow { workflow } => {
+                workflow.keys().into_iter().map(of).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns whether it walks other phases instead of running something itself.
     pub fn has_walks(&self) -> bool {
         matches!(self.kind, PhaseKind::Parallel { .. } | PhaseKind::Foreach { .. } | PhaseKind::Workflow { .. })
