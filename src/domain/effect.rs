@@ -46,6 +46,11 @@ pub enum Effect {
         /// Whether to pause them.
         frozen: bool,
     },
+    /// Looks for signs of life of a running session, and for results of its work; answered by [`Report::Looked`].
+    Look {
+        /// What it runs.
+        order: Box<WorkOrder>,
+    },
     /// Renders what an approval phase asks; answered by [`Report::Question`].
     Question {
         /// The phase to ask for; its session does not exist.
@@ -156,6 +161,13 @@ pub enum Report {
         /// What it said.
         report: AgentReport,
     },
+    /// A running session was looked at.
+    Looked {
+        /// The session.
+        session: SessionId,
+        /// What was seen.
+        signs: Signs,
+    },
     /// The agent of a session ended; comes before the end of the session.
     AgentEnded {
         /// The session.
@@ -184,6 +196,18 @@ pub enum Report {
         /// Why.
         why: String,
     },
+}
+
+/// What is seen of a session from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signs {
+    /// When it last wrote something, or got an answer; `None` where that is not known.
+    pub life: Option<Timestamp>,
+    /// When its work last left a result: a commit, a change, the end of a tool; `None` where none is known.
+    pub result: Option<Timestamp>,
+    /// Whether its processes compute.
+    pub busy: bool,
 }
 
 /// What a ticket works with once it is prepared.

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::activity::Activity;
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Patience, in_words};
 use super::ids::{PhaseId, SessionId, TicketKey};
 use super::session::Ask;
 use super::ticket::{AfterStop, HistoryEntry, Status, Ticket};
@@ -262,6 +262,16 @@ fn outcomes(fleet: &Fleet, ticket: &Ticket, phase: &Phase, deadline: Option<Time
         points.push(Point::new(format!("not yet: looks again {interval_seconds} s later")));
     }
     points.push(Point::new(format!("on failure: {}", on_failure(fleet, ticket, phase))));
+    let Patience { stall, progress } = fleet.patience(phase);
+    let until = stall.map(|seconds| format!("silent for {}", in_words(seconds)));
+    let fruitless = progress.map(|seconds| format!("without a result for {}", in_words(seconds)));
+    let too_long: Vec<String> = until.into_iter().chain(fruitless).collect();
+    if !too_long.is_empty() {
+        points.push(Point::new(format!(
+            "its agent stays {}: it is ended, which counts as a failure",
+            too_long.join(" or ")
+        )));
+    }
     if deadline.is_some() {
         points.push(Point::new("its time is up, which counts as a failure").at(deadline));
     }

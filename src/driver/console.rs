@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::order::STREAM_FILE;
+
 /// Most bytes kept of the agent's own lines.
 const MAX_KEPT: u64 = 64 * 1024 * 1024;
 
@@ -17,7 +19,7 @@ pub(super) struct Console {
 impl Console {
     /// Opens the file `stream.jsonl` in the session's directory.
     pub(super) fn open(session_dir: &Path) -> Self {
-        let path = session_dir.join("stream.jsonl");
+        let path = session_dir.join(STREAM_FILE);
         // A transcript without its source is better than none.
         let lines = OpenOptions::new().create(true).append(true).mode(0o600).open(path).ok();
         Self { lines, left: MAX_KEPT }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::child::{Agent, Arrival};
 use super::claude::{self, Wish};
 use super::console::Console;
-use super::order::{DriveOrder, write_outcome};
+use super::order::{DriveOrder, note_result, write_outcome};
 use crate::agent::{Account, Clock, Exit, Signal, Transcript, activity, reset};
 use crate::config::agents::Protocol;
 use crate::domain::agent_run::AgentEnd;
@@ -163,6 +163,9 @@ impl Driver {
                 self.conversation = Some(id.clone());
             }
             self.console.print(&self.transcript.print(&signal));
+            if matches!(signal, Signal::ToolEnded { .. }) {
+                note_result(self.reporter.session_dir());
+            }
             self.report(&signal);
             if matches!(signal, Signal::TurnEnded { .. }) {
                 self.turn_ended();

@@ -12,4 +12,4 @@ mod drive;
 mod order;
 
 pub use drive::drive;
-pub use order::{DriveOrder, OUTCOME_FILE, read_outcome, write_outcome};
+pub use order::{DriveOrder, OUTCOME_FILE, RESULTS_FILE, STREAM_FILE, note_result, read_outcome, write_outcome};

@@ -12,6 +12,12 @@ use crate::domain::usage::Usage;
 /// Name of the file in a session's directory that says how its agent ended.
 pub const OUTCOME_FILE: &str = "outcome.json";
 
+/// Name of the file in a session's directory that keeps its agent's own lines.
+pub const STREAM_FILE: &str = "stream.jsonl";
+
+/// Name of the file in a session's directory that changes whenever a tool of its agent ended.
+pub const RESULTS_FILE: &str = "results";
+
 /// Largest file read, in bytes.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
@@ -39,6 +45,12 @@ impl DriveOrder {
     pub(super) fn read(path: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&read_bounded(path)?)?)
     }
+}
+
+/// Notes in a session's directory that a tool of its agent ended.
+pub fn note_result(session_dir: &Path) {
+    // Only when matters; nothing follows from a disk that is full.
+    let _ = std::fs::write(session_dir.join(RESULTS_FILE), b"tool\n");
 }
 
 /// Writes how the agent ended; the file is there whole or not at all, and on disk.

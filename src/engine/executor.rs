@@ -15,7 +15,7 @@ use super::clock::Clock;
 use super::frozen::Frozen;
 use super::talk::{Leaving, watched};
 use crate::domain::agent_report::AgentReport;
-use crate::domain::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
+use crate::domain::effect::{Effect, Ready, Report, SessionEnd, Signs, WorkOrder};
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::plan::Plan;
 use crate::domain::session::{Answer, Outcome, StoppedBy};
@@ -171,6 +171,7 @@ fn panic_report(effect: &Effect) -> Option<Report> {
         }
         Effect::StopSession { .. }
         | Effect::FreezeSession { .. }
+        | Effect::Look { .. }
         | Effect::DeliverAnswer { .. }
         | Effect::LeaveSession { .. }
         | Effect::KeepSession { .. }
@@ -204,6 +205,10 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
             told.frozen.carry_out(slots.runtime.as_ref(), &session).await;
             None
         }
+        Effect::Look { order } => {
+            let (session, signs) = (order.session.clone(), signs(&slots, &order).await);
+            Some(Report::Looked { session, signs })
+        }
         Effect::Question { order } => {
             let (key, phase) = (order.ticket.brief.key.clone(), order.phase.id.clone());
             let result = slots.launcher.question(*order).await.map_err(|error| failure_of(&error));
@@ -236,6 +241,23 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
             Some(Report::Prompted { session, result })
         }
         Effect::RemoveWorkspace { plan, ticket } => remove_workspace(&slots, &plan, &ticket).await,
+    }
+}
+
+/// Returns what is seen of a session and of its work.
+async fn signs(slots: &Slots, order: &WorkOrder) -> Signs {
+    let seen = slots.runtime.signs(order.session.clone()).await;
+    let changed = match own_workspace(slots, &order.plan, &order.ticket) {
+        Ok(request) => slots.workspace.last_change(request).await,
+        Err(error) => Err(error),
+    };
+    match changed {
+        Ok(changed) => Signs { result: seen.result.max(changed), ..seen },
+        // Of whom it is not known whether anything came of it, it is not said that nothing did.
+        Err(error) => {
+            tracing::warn!("nobody can tell what session {} has changed: {error}", order.session);
+            Signs { result: Some(slots.clock.read().at), ..seen }
+        }
     }
 }
 

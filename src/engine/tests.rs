@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::executor::Executor;
 use super::{Arrival, Slots, SystemClock};
 use crate::domain::agent_run::AgentEnd;
-use crate::domain::effect::{Effect, Report, SessionEnd, WorkOrder};
+use crate::domain::effect::{Effect, Report, SessionEnd, Signs, WorkOrder};
 use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
 use crate::domain::plan::Plan;
@@ -178,6 +178,10 @@ impl Runtime for World {
         Box::pin(async { None })
     }
 
+    fn signs(&self, _: SessionId) -> SlotFuture<'_, Signs> {
+        Box::pin(async { Signs::default() })
+    }
+
     fn asker_gone(&self, _: SessionId, _: RequestId) -> SlotFuture<'_, bool> {
         Box::pin(async { false })
     }
@@ -201,6 +205,10 @@ impl Workspace for World {
 
     fn free(&self, _: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async { Ok(()) })
+    }
+
+    fn last_change(&self, _: WorkspaceRequest) -> SlotFuture<'_, Result<Option<Timestamp>, SlotError>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {

@@ -19,6 +19,8 @@ pub(super) struct Stat {
     pub(super) session: u32,
     /// When it started, in clock ticks since boot.
     pub(super) start_time: u64,
+    /// Processor time it and children it waited for have taken, in clock ticks.
+    pub(super) ticks: u64,
     /// Whether it was stopped by a signal or a debugger.
     pub(super) is_stopped: bool,
     /// Whether it waits in the kernel and takes no signal until that is over, for example for a child it shares its
@@ -45,6 +47,7 @@ impl Stat {
             parent: fields.get(1)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             start_time: fields.get(19)?.parse().ok()?,
+            ticks: fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum(),
             is_stopped: matches!(state, "T" | "t"),
             is_blocked: state == "D",
             // A process whose first thread alone ended looks like a dead one, but works on.

@@ -37,6 +37,8 @@ pub(crate) struct Member {
     pub(crate) process: ProcessRecord,
     /// The name of its program, as it calls itself.
     pub(crate) name: String,
+    /// Processor time it and children it waited for have taken, in clock ticks.
+    pub(crate) ticks: u64,
     is_stopped: bool,
     is_blocked: bool,
 }
@@ -133,6 +135,7 @@ fn member(pid: u32, stat: &Stat) -> Option<Member> {
     (!stat.is_over).then(|| Member {
         process,
         name: stat.name.clone(),
+        ticks: stat.ticks,
         is_stopped: stat.is_stopped,
         is_blocked: stat.is_blocked,
     })

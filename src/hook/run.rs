@@ -105,7 +105,10 @@ impl Line {
                 let text = if on.is_empty() { tool.clone() } else { format!("{tool}: {on}") };
                 self.doing(Doing::Working, &text, &format!("{tool} is used"))?;
             }
-            Call::ToolDone { tool } => self.doing(Doing::Working, "thinking", &format!("{tool} is done"))?,
+            Call::ToolDone { tool } => {
+                driver::note_result(self.reporter.session_dir());
+                self.doing(Doing::Working, "thinking", &format!("{tool} is done"))?;
+            }
             Call::Permission { tool, input } => return self.ask(&tool, &input).map(Some),
             Call::Notice { text, kind } if kind == "permission_prompt" => {
                 self.doing(Doing::Waiting { what: Wait::Permission }, "", &text)?;

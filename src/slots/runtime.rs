@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{SlotError, SlotFuture};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
+use crate::domain::effect::Signs;
 use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, StoppedBy};
@@ -171,6 +172,9 @@ pub trait Runtime: Send + Sync {
 
     /// Returns what the session found that looked for the gates; `None` where it left no word.
     fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>>;
+
+    /// Looks for signs of life of the session, and for results of its agent's tools. Takes some seconds.
+    fn signs(&self, session: SessionId) -> SlotFuture<'_, Signs>;
 
     /// Waits until the process that put a request is gone. Returns false where that cannot be known. Cancel-safe.
     fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool>;

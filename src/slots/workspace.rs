@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{SlotError, SlotFuture};
 use crate::domain::ids::TicketKey;
+use crate::domain::time::Timestamp;
 
 /// Which workspace a ticket wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub trait Workspace: Send + Sync {
     /// Frees the checkout of what a git left locked that was killed together with a session in it. Only while no session
     /// is at work there. May be repeated.
     fn free(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>>;
+
+    /// Returns when work in the checkout last left a trace, a commit or a changed file; `None` where it never did.
+    fn last_change(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Option<Timestamp>, SlotError>>;
 
     /// Removes the checkout if nothing can be lost by it; the rule is checked again at that moment. May be repeated.
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>>;

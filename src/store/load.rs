@@ -68,13 +68,20 @@ pub(super) struct Whole {
     mode: Mode,
     clock: Option<Reading>,
     at: Timestamp,
+    mode_since: Option<Timestamp>,
     accounts: BTreeMap<String, Hold>,
 }
 
 impl Whole {
     /// Returns what `fleet` says.
     pub(super) fn of(fleet: &Fleet) -> Self {
-        Self { mode: fleet.mode, clock: fleet.clock.clone(), at: fleet.at, accounts: fleet.accounts.clone() }
+        Self {
+            mode: fleet.mode,
+            clock: fleet.clock.clone(),
+            at: fleet.at,
+            mode_since: fleet.mode_since,
+            accounts: fleet.accounts.clone(),
+        }
     }
 }
 
@@ -185,8 +192,8 @@ impl Start {
         let position = Position { segment: checkpoint.segment, offset: checkpoint.offset };
         let Some(journal) = read_from(layout, position)? else { return Ok(None) };
         let fits = journal.events.first().is_none_or(|first| first.seq == checkpoint.seq.saturating_add(1));
-        let Whole { mode, clock, at, accounts } = checkpoint.whole.clone();
-        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, accounts, ..Fleet::default() };
+        let Whole { mode, clock, at, mode_since, accounts } = checkpoint.whole.clone();
+        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, mode_since, accounts, ..Fleet::default() };
         let start = Self { fleet, journal, snapshots_from: 0, damaged_bases: Vec::new() };
         Ok(Some(start).filter(|start| fits && start.journal.problems.is_empty()))
     }

@@ -171,3 +171,33 @@ fn a_person_adds_an_agent_sees_its_record_and_is_told_what_it_still_needs() {
     let unasked = home.aotui(&repo, &["agents", "add", "bold", "--command", &program, "--arg", "{{ nothing }}"]);
     assert!(unasked.code != 0 && unasked.stderr.contains("nothing was added"), "{unasked:?}");
 }
+
+#[test]
+fn an_agent_that_hangs_is_ended_and_goes_on_with_its_conversation_while_one_that_computes_in_silence_is_let_be() {
+    let home = Home::new();
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+cat >/dev/null
+echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
+if [ -e hung ]; then
+  # Silent for longer than it may be, and hard at work.
+  end=$(( $(date +%s) + 7 ))
+  while [ "$(date +%s)" -lt "$end" ]; do :; done
+  echo '{"kind":"bye","in":7,"out":1}'
+else
+  touch hung; echo '{"kind":"say","words":"One moment"}'; exec sleep 1000
+fi
+"#,
+    );
+    let repo = with_ticket(&home, &TEN_LINES.replace("PROGRAM", &program), "mine");
+    let once = ONE.replace("prompt: 'Do {{ title }}'", "prompt: 'Do it', retry: {attempts: 2}, stallSeconds: 3");
+    home.write("aotui/workflows/one.yaml", &once);
+    let (code, ticket) = ran(&home, &repo);
+    assert_eq!((code, ticket["zone"].as_str()), (0, Some("done")), "{ticket:#}");
+    let outcomes: Vec<Value> = events(&home, "attemptEnded").iter().map(|end| end["outcome"].clone()).collect();
+    let failure = &outcomes[0]["failure"];
+    assert_eq!((outcomes.len(), failure["class"].as_str()), (2, Some("stalled")), "{outcomes:#?}");
+    assert_eq!(failure["message"], "gave no sign of life for 3 s");
+}

@@ -7,6 +7,7 @@ mod asker;
 mod end;
 mod face;
 mod freeze;
+mod signs;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -22,6 +23,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::adapters::gates;
 use crate::domain::agent_run::AgentEnd;
+use crate::domain::effect::Signs;
 use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, StoppedBy};
@@ -326,6 +328,18 @@ impl Runtime for HolderRuntime {
     fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { blocking(move || gates::read_report(dir.path())).await.ok().flatten() })
+    }
+
+    fn signs(&self, session: SessionId) -> SlotFuture<'_, Signs> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move {
+            let (before, after) = (dir.clone(), dir.clone());
+            let before = blocking(move || signs::ticks(&before)).await.unwrap_or_default();
+            tokio::time::sleep(signs::WATCHED).await;
+            let looked = blocking(move || (signs::ticks(&after), signs::written(&after))).await;
+            let Ok((after, seen)) = looked else { return Signs::default() };
+            Signs { busy: signs::busy(&before, &after), ..seen }
+        })
     }
 
     fn asker_gone(&self, session: SessionId, request: RequestId) -> SlotFuture<'_, bool> {

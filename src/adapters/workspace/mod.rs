@@ -10,6 +10,7 @@
 mod aside;
 mod base;
 mod capture;
+mod changed;
 mod contention;
 mod distrust;
 mod examine;
@@ -36,6 +37,7 @@ pub use self::land::{LandError, LandRequest, Landed, land};
 pub use self::leftovers::{Fate, OwnRef, Stray, stray};
 pub use self::standing::{Change, Standing};
 use self::turns::Turns;
+use crate::domain::time::Timestamp;
 use crate::faults;
 use crate::slots::workspace::{Removal, Workspace, WorkspaceReady, WorkspaceRequest};
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
@@ -81,6 +83,10 @@ impl Workspace for GitWorkspace {
 
     fn free(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(look(move || mend::free(&request)))
+    }
+
+    fn last_change(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Option<Timestamp>, SlotError>> {
+        Box::pin(GitWorkspace::last_change(self, request))
     }
 
     fn remove(&self, request: WorkspaceRequest) -> SlotFuture<'_, Result<Removal, SlotError>> {

@@ -29,7 +29,10 @@ impl Fleet {
             Event::WorkflowLoaded { workflow } => {
                 self.workflows.insert(workflow.digest.clone(), Arc::clone(workflow));
             }
-            Event::ModeChanged { mode } => self.mode = *mode,
+            Event::ModeChanged { mode } => {
+                self.mode = *mode;
+                self.mode_since = Some(recorded.at);
+            }
             Event::AccountHeld { account, hold } => drop(self.accounts.insert(account.clone(), hold.clone())),
             Event::AccountTried { account, until } => {
                 if let Some(hold) = self.accounts.get_mut(account) {
@@ -111,13 +114,15 @@ impl Fleet {
     fn forget_old_activity(&mut self, key: &TicketKey) {
         let running = self.tickets.get(key).and_then(|ticket| ticket.progress.status.session());
         let running = running.cloned();
-        let mut old = std::mem::take(&mut self.live.activity);
-        old.retain(|session, _| match session.ticket == *key {
+        let (mut activity, mut looks) = (std::mem::take(&mut self.live.activity), std::mem::take(&mut self.live.looks));
+        let lasts = |session: &SessionId| match session.ticket == *key {
             true => Some(session) == running.as_ref(),
             // With what is above them, walks are gone.
             false => !session.ticket.is_walk() || self.ticket(&session.ticket).is_some(),
-        });
-        self.live.activity = old;
+        };
+        activity.retain(|session, _| lasts(session));
+        looks.retain(|session, _| lasts(session));
+        (self.live.activity, self.live.looks) = (activity, looks);
     }
 }
 

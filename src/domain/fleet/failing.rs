@@ -165,6 +165,10 @@ impl Fleet {
             return None;
         }
         let phase = self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))?;
+        // Looking and checking takes no agent.
+        if phase.wants_look(&ticket.progress) || ticket.progress.proof.step.is_some() {
+            return None;
+        }
         let account = self.account_of(ticket, phase);
         let hold = self.accounts.get(&account)?;
         let at_work = || {

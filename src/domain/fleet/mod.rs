@@ -7,7 +7,8 @@
 //! Where things go: a new wish is a `Command` and an arm in `on_command`; a new fact is a `TicketEvent` and an arm in
 //! `apply`; what the world says back is an arm in `on_report`; what agents and people say to each other is in `talk`;
 //! what a phase type means is in `walk`, and in `join` for those that walk other phases; what a failure leads to is in
-//! `failing`; who may start is in `dispatch`; what concerns all tickets at once is in `whole`.
+//! `failing`; when an agent is ended for doing nothing is in `watch`; who may start is in `dispatch`; what concerns all
+//! tickets at once is in `whole`.
 
 mod apply;
 mod dependencies;
@@ -26,6 +27,7 @@ mod talk;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod watch;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +39,7 @@ pub use dependencies::circles;
 pub use dispatch::Queue;
 pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
+pub(crate) use watch::{Patience, in_words};
 
 use super::account::Hold;
 use super::activity::Activity;
@@ -71,6 +74,9 @@ pub struct Fleet {
     /// Accounts that are held back, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub accounts: BTreeMap<String, Hold>,
+    /// When everything was last stopped, frozen or let go on; `None` where it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_since: Option<Timestamp>,
     /// The moment of the last event.
     #[serde(default)]
     pub at: Timestamp,
@@ -86,6 +92,9 @@ pub struct Fleet {
 pub struct Live {
     /// What running sessions say they do.
     pub activity: BTreeMap<SessionId, Activity>,
+    /// When agents that run are looked after next; others as their phases say.
+    #[serde(default)]
+    pub looks: BTreeMap<SessionId, Timestamp>,
     /// Defective files.
     pub problems: Vec<Problem>,
     /// Why nothing can be recorded, so that nothing starts; `None` while all is well.
@@ -215,7 +224,8 @@ impl Fleet {
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
         let accounts = self.accounts.values().filter_map(|hold| hold.until);
-        self.walks().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).min()
+        let looks = self.walks().filter_map(|ticket| self.looked_after_at(ticket));
+        self.walks().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).chain(looks).min()
     }
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …

@@ -153,6 +153,7 @@ impl Turn<'_> {
             return Err(Rejection::new(format!("the agent of `{key}` is gone")));
         };
         let request = request.id.clone();
+        self.heard_of(&session);
         self.note(key, TicketEvent::Answered { request: request.clone(), answer: answer.clone() });
         self.want(Effect::DeliverAnswer { session, request, answer });
         Ok(())

@@ -29,6 +29,7 @@ impl Turn<'_> {
             Report::Question { key, phase, result } => self.on_question(&key, &phase, result),
             Report::Listed { key, phase, result } => self.on_listed(&key, &phase, result),
             Report::Agent { session, report } => self.on_agent(&session, report),
+            Report::Looked { session, signs } => self.on_looked(&session, signs),
             Report::AgentEnded { session, end } => {
                 let ticket = self.fleet.ticket(&session.ticket);
                 let fits = |progress: &Progress| {

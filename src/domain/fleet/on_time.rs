@@ -46,6 +46,10 @@ impl Turn<'_> {
         for key in due {
             self.ticket_due(&key);
         }
+        let running = self.fleet.walks().filter(|ticket| self.fleet.looked_after_at(ticket).is_some());
+        for ticket in running.cloned().collect::<Vec<_>>() {
+            self.look_after(&ticket.brief.key, &ticket);
+        }
         self.accounts_due();
     }
 

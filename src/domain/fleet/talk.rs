@@ -80,6 +80,7 @@ impl Turn<'_> {
             }
             AgentReport::Withdraw { request } => {
                 if ticket.progress.requests.iter().any(|known| known.id == request) {
+                    self.heard_of(session);
                     self.note(key, TicketEvent::Withdrawn { request });
                 }
             }

@@ -6,5 +6,6 @@ mod random;
 mod stories;
 mod talk;
 mod walks;
+mod watch;
 mod whole;
 mod world;

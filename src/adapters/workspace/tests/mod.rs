@@ -1,5 +1,6 @@
 //! Stories about real repositories in temporary directories; nothing outside of them is read or written.
 
+mod changing;
 mod contending;
 mod hostile;
 mod landing;

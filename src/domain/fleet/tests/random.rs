@@ -9,7 +9,7 @@ use super::world::{World, approval, done, exited, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
-use crate::domain::effect::{Effect, Report, SessionEnd};
+use crate::domain::effect::{Effect, Report, SessionEnd, Signs};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox, Replay};
 use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult};
@@ -151,6 +151,11 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
                 _ => exited(0, world.now),
             };
             Report::SessionEnded { session: order.session.clone(), end }
+        }
+        Effect::Look { order } => {
+            let seen = how.is_multiple_of(3).then_some(world.now);
+            let signs = Signs { life: seen, result: seen, busy: how.is_multiple_of(2) };
+            Report::Looked { session: order.session.clone(), signs }
         }
         Effect::Question { order } => {
             let result = if how.is_multiple_of(7) { Err(failure()) } else { Ok("good?".into()) };
