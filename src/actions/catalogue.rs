@@ -124,7 +124,7 @@ catalogue! {
     Previous = "previous" ("up"), Move, in [List], keys ["up", "ctrl-p"];
     /// Moves to the choice below.
     Next = "next" ("down"), Move, in [List], keys ["down", "ctrl-n"];
-    /// Folds the zone of the selected ticket away, or opens it again.
+    /// Folds what is below the selected ticket away, then its zone, or opens both again.
     ToggleZoneCollapse = "toggle-zone-collapse" ("fold"), Look, in [Fleet], keys ["o"];
     /// Narrows the table to the tickets that match what you type.
     Filter = "filter" ("filter"), Look, in [Fleet], keys ["/"];

@@ -40,6 +40,10 @@ pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {
             reporter.progress(&text).map_err(|error| failed(&error))?;
             return Ok(Exit::Done.code());
         }
+        ReportArgs::Task { text, done } => {
+            reporter.task(&text, done).map_err(|error| failed(&error))?;
+            return Ok(Exit::Done.code());
+        }
         ReportArgs::Permission { tool, detail, reason } => reporter.permission(&tool, &detail, reason.as_deref()),
         ReportArgs::Question { text, options } => reporter.question(&text, &options),
     };

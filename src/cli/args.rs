@@ -343,6 +343,7 @@ fn report() -> Command {
         "Tells aotui something from inside a session; agents and their hooks call it",
         &[
             "aotui report progress 'running the tests'",
+            "aotui report task 'parse the header' --done",
             "aotui report permission --tool Bash --detail 'rm -rf build' --reason 'a clean build'",
             "aotui report question 'Which database?' --option sqlite --option postgres",
         ],
@@ -351,6 +352,15 @@ fn report() -> Command {
     .subcommand(
         verb("progress", "Says what the agent does now", &["aotui report progress 'running the tests'"])
             .arg(Arg::new("text").value_name("TEXT").required(true).help("A few words")),
+    )
+    .subcommand(
+        verb(
+            "task",
+            "Says that there is something to do, or that it is done; a task is known by its text",
+            &["aotui report task 'parse the header'", "aotui report task 'parse the header' --done"],
+        )
+        .arg(Arg::new("text").value_name("TEXT").required(true).help("What, in one line"))
+        .arg(flag("done", "Says that it is done")),
     )
     .subcommand(
         verb(

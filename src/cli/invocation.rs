@@ -272,6 +272,13 @@ pub enum ReportArgs {
         /// A few words.
         text: String,
     },
+    /// Something to do, or done.
+    Task {
+        /// What, in a line.
+        text: String,
+        /// Whether it is done.
+        done: bool,
+    },
     /// A permission request.
     Permission {
         /// The tool.
@@ -387,6 +394,7 @@ fn report(name: &str, matches: &ArgMatches) -> ReportArgs {
             reason: text(matches, "reason"),
         },
         "question" => ReportArgs::Question { text: needed(matches, "text"), options: texts(matches, "option") },
+        "task" => ReportArgs::Task { text: needed(matches, "text"), done: matches.get_flag("done") },
         _ => ReportArgs::Progress { text: needed(matches, "text") },
     }
 }

@@ -191,7 +191,6 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Divided { .. } => (None, format!("{phase} started")),
         TicketEvent::Listed { items } => (None, format!("{phase} has {} items", items.len())),
         TicketEvent::RecallRequested { .. } => (None, format!("{phase} is being stopped")),
-        TicketEvent::TaskReported { text, done: true } => (None, format!("did task: {text}")),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
         TicketEvent::Started
         | TicketEvent::Turn { .. }
@@ -239,6 +238,7 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
         TicketEvent::Withdrawn { request } => format!("its agent no longer asks {request}"),
         TicketEvent::WalkBegun { walk, .. } => format!("begins {walk}"),
         TicketEvent::WalkLeft { walk } => format!("takes in what {walk} did"),
+        TicketEvent::TaskReported { text, done: true } => format!("did task: {text}"),
         TicketEvent::TaskReported { text, .. } => format!("has a task: {text}"),
         TicketEvent::WorkspaceRemoved { kept_ref } => {
             format!("has no workspace any more; its work is on {kept_ref}")

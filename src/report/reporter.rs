@@ -55,6 +55,11 @@ impl Reporter {
         self.send(AgentReport::Progress { text: text.into() })
     }
 
+    /// Says that there is something to do, or that it is done.
+    pub fn task(&self, text: &str, done: bool) -> Result<(), ReportError> {
+        self.send(AgentReport::Task { text: text.into(), done })
+    }
+
     /// Says what the agent's conversation is called, by which it can be taken up.
     pub fn conversation(&self, id: &str) -> Result<(), ReportError> {
         self.send(AgentReport::Conversation { id: id.into() })

@@ -42,7 +42,10 @@ impl Model {
             Action::NextNeedingYou => {
                 self.table.select_next_needing_you();
             }
-            Action::ToggleZoneCollapse => self.table.toggle_fold(),
+            Action::ToggleZoneCollapse => {
+                self.table.toggle_fold();
+                self.table.refresh(&self.fleet, self.setup.plan.as_ref());
+            }
             Action::Zoom => self.zoomed = !self.zoomed,
             Action::Filter => self.focus = Focus::Filter,
             Action::Help => self.overlays.push(Overlay::Help(Scroll::default())),

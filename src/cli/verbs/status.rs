@@ -68,7 +68,7 @@ impl<'a> View<'a> {
             .plans
             .iter()
             .flat_map(|plan| self.fleet.tickets_of(plan))
-            .map(|ticket| self.row(ticket, now))
+            .flat_map(|ticket| self.rows(ticket, now))
             .collect();
         let mut text = String::new();
         if rows.is_empty() {
@@ -79,7 +79,8 @@ impl<'a> View<'a> {
             let (here, rest): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.zone == zone);
             rows = rest;
             if !here.is_empty() {
-                text.push_str(&format!("{} {}\n", style.zone(zone, zone.name()), style.dim(&here.len().to_string())));
+                let count = here.iter().filter(|row| !row.is_walk).count();
+                text.push_str(&format!("{} {}\n", style.zone(zone, zone.name()), style.dim(&count.to_string())));
             }
             for row in here {
                 text.push_str(&fit(row.line(&widths), style.width));
@@ -115,15 +116,29 @@ impl<'a> View<'a> {
         text
     }
 
+    /// Returns the row of a ticket and those of the walks below it, which stand in its zone.
+    fn rows(&self, ticket: &Ticket, now: Timestamp) -> Vec<Row> {
+        let own = self.row(ticket, now);
+        let zone = own.zone;
+        let walks = self.fleet.below(ticket).into_iter().map(|walk| Row { zone, ..self.row(walk, now) });
+        std::iter::once(own).chain(walks).collect()
+    }
+
     fn row(&self, ticket: &Ticket, now: Timestamp) -> Row {
         let Placement { zone, why, moment } = placement(self.fleet, ticket);
         let key = &ticket.brief.key;
-        let name = if self.plans.len() > 1 { key.to_string() } else { key.ticket.to_string() };
+        let item = ticket.progress.walks.from.as_ref().and_then(|from| from.item.as_deref()).unwrap_or_default();
+        let (name, title) = match key.walk.last() {
+            Some(walk) => (format!("{}{walk}", "  ".repeat(key.walk.len())), item),
+            None if self.plans.len() > 1 => (key.to_string(), ticket.brief.title.as_str()),
+            None => (key.ticket.to_string(), ticket.brief.title.as_str()),
+        };
         Row {
             zone,
+            is_walk: key.is_walk(),
             cells: [
                 name,
-                cut(&plain(&ticket.brief.title), TITLE),
+                cut(&plain(title), TITLE),
                 ticket.progress.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
                 agent(self.fleet, ticket).unwrap_or_default(),
                 moment.map(|moment| distance(moment, now)).unwrap_or_default(),
@@ -134,7 +149,9 @@ impl<'a> View<'a> {
 }
 
 struct Row {
+    /// The zone it stands in.
     zone: Zone,
+    is_walk: bool,
     cells: [String; 5],
     why: String,
 }
@@ -239,7 +256,7 @@ struct PlanJson<'a> {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TicketJson<'a> {
-    id: &'a str,
+    id: String,
     title: &'a str,
     zone: Zone,
     why: String,
@@ -255,6 +272,9 @@ struct TicketJson<'a> {
     #[serde(flatten)]
     workspace: WorkspaceJson<'a>,
     blocked_by: &'a [TicketKey],
+    /// The walks it is divided into at the moment, each after what it is below of; their ids are what verbs take.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    walks: Vec<TicketJson<'a>>,
     /// What an agent waits for a person to answer.
     requests: &'a [Request],
     /// What the gates of its newest attempt that had some found.
@@ -271,13 +291,13 @@ struct WorkspaceJson<'a> {
     worktree: Option<&'a str>,
 }
 
-fn ticket_json<'a>(fleet: &Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
+fn ticket_json<'a>(fleet: &'a Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
     let Placement { zone, why, moment } = placement(fleet, ticket);
     let progress = &ticket.progress;
     let key = &ticket.brief.key;
     let checkout = progress.workspace.as_ref();
     TicketJson {
-        id: key.ticket.as_str(),
+        id: key.name(),
         title: &ticket.brief.title,
         zone,
         why,
@@ -295,6 +315,10 @@ fn ticket_json<'a>(fleet: &Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
             worktree: checkout.filter(|checkout| !checkout.removed).map(|checkout| checkout.path.as_str()),
         },
         blocked_by: &ticket.blocked_by,
+        walks: match key.is_walk() {
+            true => Vec::new(),
+            false => fleet.below(ticket).into_iter().map(|walk| ticket_json(fleet, walk)).collect(),
+        },
         requests: &progress.requests,
         gates: progress.history.iter().rev().map(|entry| &*entry.gates).find(|gates| !gates.is_empty()).unwrap_or(&[]),
     }

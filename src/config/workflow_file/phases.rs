@@ -102,15 +102,23 @@ pub(super) fn read_inner(
 /// Returns a single phase with a good and a bad end.
 pub(super) fn done_or_failed(phase: Phase) -> Vec<Phase> {
     let [done, failed] = ENDS.map(|end| PhaseId::new(end).ok());
-    let end = |id: &Option<PhaseId>, needs_attention| {
-        let retry = Retry { attempts: 1, ..phase.retry.clone() };
-        let kind = PhaseKind::Terminal { needs_attention };
-        let bare = Phase { kind, retry, on_success: None, on_failure: None, max_visits: 1000, ..phase.clone() };
-        let bare = Phase { timeout_seconds: None, capture: BTreeMap::new(), gates: Vec::new(), ..bare };
-        id.clone().map(|id| Phase { id, limits: Limits::default(), asking: Asking::default(), ..bare })
+    let end = |id: Option<&PhaseId>, needs_attention| {
+        Some(Phase {
+            id: id?.clone(),
+            kind: PhaseKind::Terminal { needs_attention },
+            on_success: None,
+            on_failure: None,
+            retry: Retry { attempts: 1, ..phase.retry.clone() },
+            timeout_seconds: None,
+            max_visits: 1000,
+            capture: BTreeMap::new(),
+            limits: Limits::default(),
+            asking: Asking::default(),
+            gates: Vec::new(),
+        })
     };
-    let ends = [end(&done, false), end(&failed, true)];
-    let first = Phase { on_success: done.clone(), on_failure: failed.clone(), ..phase.clone() };
+    let ends = [end(done.as_ref(), false), end(failed.as_ref(), true)];
+    let first = Phase { on_success: done, on_failure: failed, ..phase };
     std::iter::once(first).chain(ends.into_iter().flatten()).collect()
 }
 

@@ -120,7 +120,10 @@ impl Turn<'_> {
         for walk in standing(&ticket.progress, Stand::Open) {
             self.leave(&key.below(walk));
         }
-        let Some(ticket) = self.fleet.ticket(key).cloned() else { return };
+        // One that was left may have brought the ticket on already.
+        let Some(ticket) = self.fleet.ticket(key).filter(|ticket| is_joining(&ticket.progress)).cloned() else {
+            return;
+        };
         if !standing(&ticket.progress, Stand::Open).is_empty() {
             return;
         }

@@ -2,6 +2,7 @@
 
 mod failing;
 mod gates;
+mod graphs;
 mod random;
 mod stories;
 mod talk;

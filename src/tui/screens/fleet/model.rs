@@ -33,6 +33,8 @@ pub(in crate::tui) struct FleetScreen {
     /// Lines above the first visible one.
     pub(super) offset: usize,
     pub(super) folded: BTreeSet<Zone>,
+    /// Tickets whose walks are not shown.
+    folded_walks: BTreeSet<TicketKey>,
     pub(in crate::tui) filter: TextLine,
     /// Tickets by zone, those the filter hides included.
     counts: [usize; Zone::ALL.len()],
@@ -44,8 +46,8 @@ impl FleetScreen {
     pub(in crate::tui) fn refresh(&mut self, fleet: &Fleet, plan: Option<&PlanId>) {
         let many_plans = plan.is_none() && fleet.plans.len() > 1;
         let shown = |ticket: &&Arc<Ticket>| plan.is_none_or(|plan| ticket.brief.key.plan == *plan);
-        let mut rows: Vec<Row> =
-            fleet.tickets.values().filter(shown).map(|ticket| Row::of(fleet, ticket, many_plans)).collect();
+        let rows = fleet.tickets.values().filter(shown).map(|ticket| Row::of(fleet, ticket, many_plans));
+        let mut rows: Vec<Row> = rows.collect();
         self.counts = [0; Zone::ALL.len()];
         for row in &rows {
             if let Some(count) = self.counts.get_mut(row.zone as usize) {
@@ -55,6 +57,8 @@ impl FleetScreen {
         let words: Vec<String> = self.filter.text().to_lowercase().split_whitespace().map(str::to_owned).collect();
         rows.retain(|row| row.matches(&words));
         rows.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        self.folded_walks.retain(|key| fleet.ticket(key).is_some_and(|ticket| !ticket.progress.walks.open.is_empty()));
+        let rows: Vec<Row> = rows.into_iter().flat_map(|row| self.with_walks(fleet, row)).collect();
         let place = self.selected_row();
         let widest = |text: fn(&Row) -> &str| rows.iter().map(|row| width(text(row))).max().unwrap_or(0);
         self.widest = [widest(|row| &row.name), widest(|row| &row.phase), widest(|row| &row.agent)];
@@ -66,22 +70,35 @@ impl FleetScreen {
         self.lay_lines();
     }
 
+    /// Returns a ticket's row and those of the walks below it.
+    fn with_walks(&self, fleet: &Fleet, row: Row) -> Vec<Row> {
+        let ticket = fleet.ticket(&row.key).filter(|ticket| !ticket.progress.walks.open.is_empty());
+        let Some(ticket) = ticket.filter(|_| !self.folded_walks.contains(&row.key)) else { return vec![row] };
+        let group = row.group;
+        let walks = fleet.below(ticket).into_iter().map(|walk| Row::of_walk(fleet, walk, group));
+        std::iter::once(row).chain(walks).collect()
+    }
+
     fn lay_lines(&mut self) {
         self.lines.clear();
         let selected = self.selected_row();
         let mut zone = None;
         for (at, row) in self.rows.iter().enumerate() {
-            if zone != Some(row.zone) {
-                zone = Some(row.zone);
-                let count = self.rows.iter().skip(at).take_while(|other| other.zone == row.zone).count();
-                self.lines.push(Line::Zone(row.zone, count));
+            if zone != Some(row.group) {
+                zone = Some(row.group);
+                let here = self.rows.iter().skip(at).take_while(|other| other.group == row.group);
+                let count = here.filter(|other| !other.key.is_walk()).count();
+                self.lines.push(Line::Zone(row.group, count));
             }
-            if self.folded.contains(&row.zone) {
+            if self.folded.contains(&row.group) {
                 continue;
             }
             self.lines.push(Line::Ticket(at));
             let says_what_it_does = row.zone == Zone::Working && !row.why.is_empty();
-            if row.zone.needs_person() || says_what_it_does || selected == Some(at) {
+            // What its walks say is right below it.
+            let is_divided = !row.key.is_walk() && self.rows.get(at + 1).is_some_and(|next| next.key.is_walk());
+            let asks = row.zone.needs_person() && !is_divided;
+            if asks || says_what_it_does || selected == Some(at) {
                 self.lines.push(Line::Why(at));
             }
         }
@@ -124,7 +141,7 @@ impl FleetScreen {
     /// Selects a ticket, and opens its zone if that is folded. Has no effect for a ticket that is not shown.
     pub(in crate::tui) fn select(&mut self, key: &TicketKey) {
         let Some(row) = self.rows.iter().find(|row| row.key == *key) else { return };
-        self.folded.remove(&row.zone);
+        self.folded.remove(&row.group);
         self.selected = Some(key.clone());
         self.lay_lines();
     }
@@ -149,11 +166,21 @@ impl FleetScreen {
         key.is_some()
     }
 
-    /// Folds the zone of the selected ticket, or opens it.
+    /// Folds the walks below the selected ticket; where it shows none, its zone; or opens both. What is shown of walks
+    /// changes with the next [`Self::refresh`].
     pub(in crate::tui) fn toggle_fold(&mut self) {
-        if let Some(zone) = self.selected_row().and_then(|row| self.rows.get(row)).map(|row| row.zone) {
-            self.toggle_fold_of(zone);
+        let Some(row) = self.selected_row().and_then(|row| self.rows.get(row)) else { return };
+        let (ticket, group) = (row.key.root(), row.group);
+        let shows_walks = self.rows.iter().any(|row| row.key.is_walk() && row.key.root() == ticket);
+        if shows_walks && !self.folded.contains(&group) {
+            self.selected = Some(ticket.clone());
+            self.folded_walks.insert(ticket);
+            return;
         }
+        if self.folded.contains(&group) {
+            self.folded_walks.remove(&ticket);
+        }
+        self.toggle_fold_of(group);
     }
 
     fn toggle_fold_of(&mut self, zone: Zone) {
@@ -187,7 +214,7 @@ impl FleetScreen {
     fn selected_lines(&self) -> (usize, usize) {
         let Some(selected) = self.selected_row() else { return (0, 0) };
         let of_row = |line: &Line| matches!(line, Line::Ticket(row) | Line::Why(row) if *row == selected);
-        let zone = self.rows.get(selected).map(|row| row.zone);
+        let zone = self.rows.get(selected).map(|row| row.group);
         let is_heading = |line: &Line| matches!(line, Line::Zone(of, _) if Some(*of) == zone);
         let heading = self.lines.iter().position(is_heading).unwrap_or(0);
         let first = self.lines.iter().position(of_row).unwrap_or(heading);
@@ -200,10 +227,10 @@ impl FleetScreen {
         let mut last = None;
         let mut stops = Vec::with_capacity(self.rows.len());
         for (at, row) in self.rows.iter().enumerate() {
-            if last != Some(row.zone) || !self.folded.contains(&row.zone) {
+            if last != Some(row.group) || !self.folded.contains(&row.group) {
                 stops.push(at);
             }
-            last = Some(row.zone);
+            last = Some(row.group);
         }
         stops
     }

@@ -1,7 +1,7 @@
 //! One ticket as the table shows it, made once per snapshot.
 
 use crate::domain::fleet::Fleet;
-use crate::domain::ids::TicketKey;
+use crate::domain::ids::{TicketKey, WalkName};
 use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::PhaseKind;
@@ -31,7 +31,10 @@ pub(super) struct Row {
     pub(super) phase: String,
     pub(super) agent: String,
     pub(super) why: String,
+    /// Where it is itself.
     pub(super) zone: Zone,
+    /// Where it is shown: a walk, below its ticket.
+    pub(super) group: Zone,
     pub(super) sign: Sign,
     /// The moment its time counts from or to.
     pub(super) moment: Option<Timestamp>,
@@ -53,8 +56,22 @@ impl Row {
             order: order(&placement, ticket),
             why: clean(&placement.why),
             zone: placement.zone,
+            group: placement.zone,
             moment: placement.moment,
             key,
+        }
+    }
+
+    /// Returns the row of a walk below a ticket that is shown in `group`.
+    pub(super) fn of_walk(fleet: &Fleet, walk: &Ticket, group: Zone) -> Self {
+        let key = &walk.brief.key;
+        let name = key.walk.last().map_or("", WalkName::as_str);
+        let item = walk.progress.walks.from.as_ref().and_then(|from| from.item.as_deref()).unwrap_or_default();
+        Self {
+            name: format!("{}{name}", "  ".repeat(key.walk.len())),
+            title: clean(item.lines().next().unwrap_or_default()),
+            group,
+            ..Self::of(fleet, walk, false)
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) fn draw_table(model: &Model, area: Rect, buffer: &mut Buffer) {
         let line_area = Rect { y, height: 1, ..area };
         match *line {
             Line::Zone(zone, count) => {
-                let holds = selected.and_then(|at| table.rows.get(at)).is_some_and(|row| row.zone == zone);
+                let holds = selected.and_then(|at| table.rows.get(at)).is_some_and(|row| row.group == zone);
                 draw_zone(model, (zone, count), holds && table.folded.contains(&zone), line_area, buffer);
             }
             Line::Ticket(at) => {
