@@ -3,10 +3,11 @@
 use std::fmt;
 
 use super::catalogue::Action;
+use crate::domain::agent_run::AgentTurn;
 use crate::domain::fleet::Fleet;
 use crate::domain::mode::Mode;
 use crate::domain::session::Ask;
-use crate::domain::ticket::{Status, Ticket};
+use crate::domain::ticket::{Progress, Status, Ticket};
 use crate::domain::zone::{Zone, placement};
 
 /// Why an action would do nothing now: half a sentence that follows its name.
@@ -25,6 +26,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
         Action::Approve
         | Action::Reject
         | Action::Reply
+        | Action::Tell
         | Action::Land
         | Action::Attach
         | Action::Peek
@@ -88,6 +90,7 @@ pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
         Action::Approve,
         Action::Reject,
         Action::Reply,
+        Action::Tell,
         Action::Land,
         Action::Retry,
         Action::Skip,
@@ -114,6 +117,7 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
             "it does not wait for a decision",
         ),
         Action::Reply => unless(!asks_question(ticket), "its agent asks no question"),
+        Action::Tell => tell(progress),
         Action::Land => unless(placement(fleet, ticket).zone != Zone::Merge, "it does not wait to be landed"),
         Action::Attach => unless(progress.sessions == 0, "it has no session yet"),
         Action::Peek => {
@@ -148,6 +152,15 @@ fn approve(ticket: &Ticket) -> Result<(), Why> {
         Some(Ask::Permission { .. }) => Ok(()),
         Some(Ask::Question { .. }) => Err(Why("its agent asks a question: reply to it")),
         None => unless(!matches!(ticket.progress.status, Status::Approval { .. }), "it does not wait for a decision"),
+    }
+}
+
+fn tell(progress: &Progress) -> Result<(), Why> {
+    unless(!matches!(progress.status, Status::Running { .. }), "nothing of it runs")?;
+    match progress.turn {
+        Some(AgentTurn::Began | AgentTurn::Ended) => Ok(()),
+        Some(AgentTurn::Prompted { .. }) => Err(Why("its agent is being told more")),
+        None => Err(Why("its agent does not tell when it can be talked to: attach to it")),
     }
 }
 

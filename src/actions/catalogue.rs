@@ -57,6 +57,8 @@ catalogue! {
     Reject = "reject" ("reject"), Answer, in [Fleet, Ticket], keys ["x"], cli [Ticket, Request, Decided, Note];
     /// Answers the question of the ticket's agent.
     Reply = "reply" ("reply"), Answer, in [Fleet, Ticket], keys ["c"], cli [Ticket, Text, Request];
+    /// Tells the ticket's agent more, once it is at its prompt.
+    Tell = "tell" ("tell"), Answer, in [Fleet, Ticket], keys ["t"], cli [Ticket, Text];
     /// Gives the go-ahead to land finished work.
     Land = "land" ("land"), Answer, in [Fleet, Ticket], keys ["m"];
     /// Opens the terminal of the ticket's session, live if it runs; every key goes to the agent until you leave.

@@ -76,7 +76,7 @@ pub enum Arg {
     Ticket,
     /// The phase to go on with, required.
     Phase,
-    /// The answer, required.
+    /// What the agent is told, required.
     Text,
     /// A note for the agent, optional.
     Note,
@@ -104,7 +104,7 @@ impl Arg {
         match self {
             Arg::Ticket => "The ticket, as TICKET or PLAN/TICKET.",
             Arg::Phase => "The phase to go on with.",
-            Arg::Text => "The answer to the agent's question.",
+            Arg::Text => "What the agent is told.",
             Arg::Note => "What the agent is told.",
             Arg::Request => "The request that is meant; refused where it no longer waits.",
             Arg::Decided => "The phase whose approval is meant; refused where it no longer waits.",

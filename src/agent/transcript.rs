@@ -2,6 +2,7 @@
 //!
 //! Everything a program said is made plain first: what is printed here are its words and our own styles, nothing else.
 
+use crate::domain::activity::{Doing, Sighting, Source};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -78,19 +79,26 @@ impl Transcript {
     }
 }
 
-/// Returns what an agent that gives this signal does now, in a few plain words; `None` where that says nothing new.
-pub fn activity(signal: &Signal) -> Option<String> {
-    let text = match signal {
-        Signal::Message { .. } | Signal::Part { .. } => "writing".to_owned(),
-        Signal::Thought { .. } => "thinking".to_owned(),
-        Signal::ToolStarted { tool, input, .. } => format!("{tool}{}", after(": ", &headline(input))),
-        Signal::Retrying { attempt, most, wait, trouble } => {
-            format!("{}{}", retry(*attempt, *most, *wait), after(": ", &trouble.text))
-        }
-        Signal::Compacting => "shortens its conversation".to_owned(),
-        _ => return None,
+/// Returns what an agent that gives this signal does now; `None` where that says nothing new.
+pub fn activity(signal: &Signal) -> Option<Sighting> {
+    let working = |text: &str, evidence: &str| {
+        let text = plain_line(text, MAX_HEADLINE);
+        Sighting::new(Doing::Working, Source::Protocol).text(text).evidence(evidence)
     };
-    Some(plain_line(&text, MAX_HEADLINE))
+    Some(match signal {
+        Signal::Message { .. } | Signal::Part { .. } => working("writing", "a message"),
+        Signal::Thought { .. } => working("thinking", "a thought"),
+        Signal::ToolStarted { tool, input, .. } => {
+            working(&format!("{tool}{}", after(": ", &headline(input))), "a tool is used")
+        }
+        Signal::Retrying { attempt, most, wait, trouble } => {
+            let text = format!("{}{}", retry(*attempt, *most, *wait), after(": ", &trouble.text));
+            Sighting { doing: Doing::Limited { until: None }, ..working(&text, "a request is made again") }
+        }
+        Signal::Compacting => working("shortens its conversation", "it compacts"),
+        Signal::TurnEnded { .. } => Sighting { doing: Doing::Done, ..working("", "its turn is over") },
+        _ => return None,
+    })
 }
 
 /// Returns the words for a retry: `retry 2 of 10 in 4 s`.

@@ -116,6 +116,7 @@ fn steer_examples(action: Action) -> &'static [&'static str] {
         ],
         Action::Reject => &["aotui reject PAY-114 -m 'the test proves nothing'"],
         Action::Reply => &["aotui reply PAY-114 'use the second one'"],
+        Action::Tell => &["aotui tell PAY-114 'and add a test for zero'"],
         Action::Attach => &["aotui attach PAY-114"],
         Action::Retry => &["aotui retry PAY-114"],
         Action::Skip => &["aotui skip PAY-114 land"],
@@ -192,6 +193,10 @@ fn add() -> Command {
     .arg(many("criterion", "TEXT", "What has to be true at the end; may be repeated"))
     .arg(option("workflow", "NAME", "The workflow; the plan's unless given"))
     .arg(option("agent", "NAME", "The agent; the plan's unless given"))
+    .arg(
+        option("face", "FACE", "How its agents meet you: on a `terminal` of their own, or `headless`")
+            .value_parser(["terminal", "headless"]),
+    )
     .arg(many("blocked-by", "TICKET", "A ticket of the same plan that has to be complete before; may be repeated"))
     .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
 }

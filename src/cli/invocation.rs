@@ -217,6 +217,8 @@ pub struct AddArgs {
     pub workflow: Option<String>,
     /// The agent.
     pub agent: Option<String>,
+    /// How its agents meet people: `terminal` or `headless`.
+    pub face: Option<String>,
     /// What has to be complete before.
     pub blocked_by: Vec<String>,
     /// The base branch of a new plan.
@@ -381,6 +383,7 @@ fn add(matches: &ArgMatches) -> AddArgs {
         criteria: texts(matches, "criterion"),
         workflow: text(matches, "workflow"),
         agent: text(matches, "agent"),
+        face: text(matches, "face"),
         blocked_by: texts(matches, "blocked-by"),
         base: text(matches, "base"),
     }

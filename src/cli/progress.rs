@@ -161,16 +161,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             let question = message.lines().next().unwrap_or_default();
             (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key} --phase {phase}`)"))
         }
-        // The commands name what is asked, so that they answer nothing else when they are typed much later.
-        TicketEvent::Asked { request: Request { id, ask, .. } } => match ask {
-            Ask::Permission { tool, detail, .. } => {
-                let how = format!("`aotui approve {key} --request {id}`");
-                (Some(Zone::Respond), format!("wants to use {tool}: {detail} ({how})"))
-            }
-            Ask::Question { text, .. } => {
-                (Some(Zone::Respond), format!("asks: {text} (`aotui reply {key} TEXT --request {id}`)"))
-            }
-        },
+        TicketEvent::Asked { request } => (Some(Zone::Respond), asks(key, request)),
         TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
         TicketEvent::Withdrawn { .. } => (None, "no longer asks".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
@@ -228,6 +219,8 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
         }
         TicketEvent::Proof { what } => proof(&phase, what),
         TicketEvent::WaitOver => "may go on".to_owned(),
+        TicketEvent::ConversationNamed { id } => format!("its agent's conversation is {id}"),
+        TicketEvent::Turn { .. } => "its agent took its prompt".to_owned(),
         TicketEvent::Spared => format!("that attempt at {phase} does not count"),
         TicketEvent::TimeShifted { timeouts, .. } => format!("its timeout moves by {} s", timeouts / 1000),
         TicketEvent::ApprovalAsked { .. } => format!("{phase} will ask for a decision"),
@@ -244,6 +237,16 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
             format!("has no workspace any more; its work is on {kept_ref}")
         }
         other => name_of(other),
+    }
+}
+
+/// Says what an agent asks. The commands name it, so that they answer nothing else when they are typed much later.
+fn asks(key: &TicketKey, Request { id, ask, .. }: &Request) -> String {
+    match ask {
+        Ask::Permission { tool, detail, .. } => {
+            format!("wants to use {tool}: {detail} (`aotui approve {key} --request {id}`)")
+        }
+        Ask::Question { text, .. } => format!("asks: {text} (`aotui reply {key} TEXT --request {id}`)"),
     }
 }
 

@@ -168,6 +168,14 @@ impl Sighting {
 }
 
 impl Activity {
+    /// Says how that is known: the source, what was heard or seen there, and the rule that made something of it.
+    pub fn how(&self) -> String {
+        let Sighting { source, evidence, rule, .. } = &self.sighting;
+        let evidence = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
+        let rule = rule.as_ref().map(|rule| format!("; rule: {rule}")).unwrap_or_default();
+        format!("known by {}{evidence}{rule}", source.name())
+    }
+
     /// Returns what holds once `sighting` came in at the moment `now`; `None` where it changes nothing.
     ///
     /// A source is believed over those that are trusted less. What the terminal shows counts against a better source only
@@ -175,16 +183,15 @@ impl Activity {
     pub fn after(known: Option<&Self>, sighting: Sighting, now: Timestamp) -> Option<Self> {
         let Some(known) = known else { return Some(Self { sighting, at: now }) };
         let seen = &known.sighting;
+        // Whoever looks at the terminal looks at its title and its screen at once.
+        let looks = |source: Source| source <= Source::Title;
         let believed = sighting.source >= seen.source
+            || looks(sighting.source) && looks(seen.source)
             || seen.doing == Doing::Unknown
             || matches!(seen.doing, Doing::Working | Doing::Limited { .. })
                 && matches!(sighting.doing, Doing::Idle | Doing::Waiting { .. })
                 && now.millis_since(known.at) >= CONTRADICTED;
         if !believed || *seen == sighting {
-            return None;
-        }
-        // An unknown does not take away what a better source knows.
-        if sighting.doing == Doing::Unknown && sighting.source < seen.source {
             return None;
         }
         Some(Self { sighting, at: now })
@@ -209,6 +216,8 @@ mod tests {
         assert_eq!(after((ASKS, Source::Hook), (Doing::Idle, Source::Title), 60), ASKS);
         assert_eq!(after((Doing::Done, Source::Hook), (Doing::Working, Source::Screen), 60), Doing::Done);
         assert_eq!(after((Doing::Unknown, Source::Hook), (Doing::Idle, Source::Screen), 0), Doing::Idle);
+        assert_eq!(after((Doing::Working, Source::Title), (ASKS, Source::Screen), 0), ASKS);
+        assert_eq!(after((Doing::Idle, Source::Title), (Doing::Unknown, Source::Silence), 0), Doing::Unknown);
     }
 
     #[test]

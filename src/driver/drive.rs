@@ -16,6 +16,7 @@ use super::console::Console;
 use super::order::{DriveOrder, note_result, write_outcome};
 use crate::agent::{Account, Clock, Exit, Signal, Transcript, activity, reset};
 use crate::config::agents::Protocol;
+use crate::domain::activity::{Doing, Sighting};
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::plain::{plain_line, plain_text};
 use crate::domain::session::{Answer, Ask};
@@ -76,7 +77,7 @@ struct Driver {
     /// Turns it was given and has not ended.
     turns: usize,
     errors: Vec<String>,
-    said: (String, Instant),
+    said: Option<(Sighting, Instant)>,
     /// The name of the conversation that was reported.
     conversation: Option<String>,
     /// When it has to be gone.
@@ -105,7 +106,6 @@ impl Driver {
             }
         }
         let account = Account::new(&order.headless.stream, order.before);
-        let said = (String::new(), Instant::now());
         Ok(Self {
             order,
             reporter,
@@ -116,7 +116,7 @@ impl Driver {
             open: Vec::new(),
             turns: 1,
             errors: Vec::new(),
-            said,
+            said: None,
             conversation: None,
             leaves: None,
             closed: false,
@@ -175,13 +175,21 @@ impl Driver {
 
     /// Says what the agent does now; not more often than a person can read.
     fn report(&mut self, signal: &Signal) {
-        let Some(text) = activity(signal) else { return };
+        let Some(mut sighting) = activity(signal) else { return };
         let now = Instant::now();
-        if text != self.said.0 && (self.said.0.is_empty() || now.duration_since(self.said.1) >= REPORT_EVERY) {
-            // A report that cannot be written says nothing about the work.
-            let _ = self.reporter.progress(&text);
-            self.said = (text, now);
+        let is_next = |(said, at): &(Sighting, Instant)| {
+            sighting != *said && (sighting.doing != said.doing || now.duration_since(*at) >= REPORT_EVERY)
+        };
+        if !self.said.as_ref().is_none_or(is_next) {
+            return;
         }
+        self.said = Some((sighting.clone(), now));
+        if let (Doing::Limited { until }, Signal::Retrying { wait, .. }) = (&mut sighting.doing, signal) {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(0);
+            *until = Some(crate::report::now().plus_millis(wait));
+        }
+        // A report that cannot be written says nothing about the work.
+        let _ = self.reporter.activity(sighting);
     }
 
     fn turn_ended(&mut self) {

@@ -19,8 +19,9 @@ const EVENTS: [&str; 10] = [
     "SessionEnd",
 ];
 
-/// How long a hook may take, in seconds: a person may sleep before they answer.
-const PATIENCE: u32 = 30 * 24 * 3600;
+/// How long a hook may take, in seconds: a person may sleep before they answer. What is more than 24 days in milliseconds is
+/// none at all to the program.
+const PATIENCE: u32 = 20 * 24 * 3600;
 
 /// Returns the settings that have each hook call this program, which every session names in its environment.
 pub fn settings() -> Value {

@@ -82,8 +82,7 @@ impl ReportError {
 /// Spools a report and returns the file it is in. Files of one session sort by name in the order they were sent.
 pub fn send(spool: &Path, session: &SessionId, report: AgentReport) -> Result<PathBuf, ReportError> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let at = Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX));
-    let file = ReportFile { session: session.clone(), at, report: report.cleaned() };
+    let file = ReportFile { session: session.clone(), at: now(), report: report.cleaned() };
     let mut temporary = temporary_in(spool, &file)?;
     let mut nanos = since_epoch.as_nanos();
     faults::point("report.rename").map_err(ReportError::io(spool))?;
@@ -96,6 +95,12 @@ pub fn send(spool: &Path, session: &SessionId, report: AgentReport) -> Result<Pa
         }
         nanos += 1;
     }
+}
+
+/// Returns the moment it is now.
+pub fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Reads a spooled report. The texts of what it returns are plain and bounded.

@@ -1,5 +1,6 @@
 //! A live view of one session: its screen, kept up to date, and a way to type into it.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,9 @@ pub struct Pane {
     shared: Arc<Shared>,
     size: watch::Sender<Option<(u16, u16)>>,
     task: AbortHandle,
+    dir: SessionDir,
+    /// Open for as long as a person is attached.
+    attached: Mutex<Option<File>>,
 }
 
 /// What the pane and the task that feeds it share.
@@ -99,14 +103,23 @@ impl Pane {
         });
         let (size, sizes) = watch::channel(None);
         let dir = SessionDir::new(session_dir);
-        let task = tokio::spawn(follow(dir, Arc::clone(&shared), typed, sizes)).abort_handle();
-        Self { shared, size, task }
+        let task = tokio::spawn(follow(dir.clone(), Arc::clone(&shared), typed, sizes)).abort_handle();
+        Self { shared, size, task, dir, attached: Mutex::default() }
     }
 
     /// Lets this view answer what the program asks its terminal. Of all views of a session one should do so, from the
     /// session's start: a program without answers is slow to start, one with two is confused.
     pub fn answer_queries(&self) {
         self.shared.answering.store(true, Ordering::Release);
+    }
+
+    /// Says whether a person is attached by this view: meanwhile nobody else ends the session's agent or types to it.
+    pub fn set_attached(&self, attached: bool) {
+        let mut held = self.attached.lock().unwrap_or_else(PoisonError::into_inner);
+        if attached != held.is_some() {
+            // Where it cannot be shown the person may still type.
+            *held = if attached { self.dir.attach().ok() } else { None };
+        }
     }
 
     /// Looks at the screen; nothing is fed to it meanwhile, so be quick.

@@ -55,6 +55,7 @@ impl Model {
             Action::Approve
             | Action::Reject
             | Action::Reply
+            | Action::Tell
             | Action::Land
             | Action::Peek
             | Action::Detail
@@ -97,6 +98,7 @@ impl Model {
                 Some(request) => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reply(request))))),
                 None => Vec::new(),
             },
+            Action::Tell => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Tell)))),
             Action::Peek => self.open(Overlay::Request { ticket: key, seen, scroll: Scroll::default() }),
             Action::Detail => self.open(Overlay::Detail { ticket: key, scroll: Scroll::default() }),
             Action::Retry if ticket.progress.status.session().is_some() => self.confirm(&ticket, action),
@@ -160,10 +162,11 @@ impl Model {
                 self.close_about(&key);
                 send(&key, TicketAction::Reject { seen, note: text }, format!("rejected {}", key.ticket))
             }
-            Purpose::Reply(_) if text.is_empty() => {
-                self.notice = Some(Notice::info("write an answer first"));
+            Purpose::Reply(_) | Purpose::Tell if text.is_empty() => {
+                self.notice = Some(Notice::info("write something first"));
                 self.open(Overlay::Form(form))
             }
+            Purpose::Tell => send(&key, TicketAction::Tell { text }, format!("{} is told more", key.ticket)),
             Purpose::Reply(request) => {
                 self.close_about(&key);
                 let request = Some(request);

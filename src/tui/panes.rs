@@ -27,10 +27,13 @@ impl Panes {
         Self { sessions_dir, notify, open: VecDeque::new(), visible: false }
     }
 
-    /// Makes a session the visible one and tells its program the size it has now, if given: columns, rows.
-    pub(super) fn show(&mut self, session: Option<&SessionId>, size: Option<(u16, u16)>) {
+    /// Makes a session the visible one and tells its program the size it has now, if given: columns, rows; `attached` says
+    /// whether a person types into it.
+    pub(super) fn show(&mut self, session: Option<&SessionId>, size: Option<(u16, u16)>, attached: bool) {
         self.visible = session.is_some();
-        let Some(session) = session else { return };
+        let Some(session) = session else {
+            return self.open.iter().for_each(|(_, pane)| pane.set_attached(false));
+        };
         match self.open.iter().position(|(open, _)| open == session) {
             Some(0) => {}
             Some(at) => {
@@ -43,6 +46,9 @@ impl Panes {
                 self.open.push_front((session.clone(), pane));
                 self.open.truncate(KEPT);
             }
+        }
+        for (open, pane) in &self.open {
+            pane.set_attached(attached && open == session);
         }
         if let (Some(pane), Some((columns, rows))) = (self.visible(), size) {
             pane.resize(columns, rows);

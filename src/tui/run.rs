@@ -286,8 +286,9 @@ impl Screen {
     }
 
     fn show_pane(&mut self) {
-        let size = self.model.areas().terminal_size(self.model.attached());
-        self.panes.show(self.model.session().as_ref(), size);
+        let attached = self.model.attached();
+        let size = self.model.areas().terminal_size(attached);
+        self.panes.show(self.model.session().as_ref(), size, attached);
     }
 
     fn next_frame(&self) -> Instant {

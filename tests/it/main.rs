@@ -15,6 +15,8 @@ mod engines;
 #[cfg(test)]
 mod everything;
 #[cfg(test)]
+mod faces;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod harness;
@@ -42,6 +44,8 @@ mod recordings;
 mod runs;
 #[cfg(test)]
 mod screen;
+#[cfg(test)]
+mod talks;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

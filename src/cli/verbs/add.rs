@@ -11,6 +11,7 @@ use crate::cli::steering::{Steering, find_plan};
 use crate::cli::verbs::init::new_plan;
 use crate::config::library::Library;
 use crate::config::settings::Settings;
+use crate::domain::agent_run::Face;
 use crate::domain::command::Command;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{AgentName, TicketId, TicketKey, WorkflowName};
@@ -57,7 +58,7 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
         repo: None,
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         agent: args.agent.clone().map(AgentName::new).transpose()?,
-        face: None,
+        face: args.face.as_deref().map(|face| if face == "terminal" { Face::Terminal } else { Face::Headless }),
         branch: None,
         worktree: None,
     };

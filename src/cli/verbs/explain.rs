@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::status::{distance, span};
 use crate::actions::{Action, Keymap, possible};
 use crate::cli::output::{Style, plain};
+use crate::domain::activity::Activity;
 use crate::domain::explain::{Explanation, Point, explain};
 use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
@@ -85,6 +86,7 @@ impl View {
             }
         };
         let points = |points: &[Point]| points.iter().map(|point| said(point, now)).collect();
+        section("it does", self.explanation.activity.iter().flat_map(|activity| does(activity, now)).collect());
         section("waits for", points(&self.explanation.waits_for));
         section("then", points(&self.explanation.next));
         section("last attempts", self.explanation.attempts.iter().flat_map(|entry| attempt(entry, now)).collect());
@@ -92,6 +94,11 @@ impl View {
         section("where", self.places.lines());
         text
     }
+}
+
+fn does(activity: &Activity, now: Timestamp) -> [String; 2] {
+    let words = format!("{} (for {})", plain(&activity.sighting.words()), distance(activity.at, now));
+    [words, plain(&activity.how())]
 }
 
 fn said(point: &Point, now: Timestamp) -> String {
@@ -137,7 +144,7 @@ fn can(action: Action, ticket: &Ticket, keys: &Keymap) -> Can {
         Action::TogglePause => format!("aotui {} {key}", Action::Pause.name()),
         Action::PausePlan | Action::ResumePlan => format!("aotui {} {}", action.name(), key.plan),
         Action::Skip => format!("aotui {} {key} PHASE", action.name()),
-        Action::Reply => format!("aotui {} {key} TEXT", action.name()),
+        Action::Reply | Action::Tell => format!("aotui {} {key} TEXT", action.name()),
         _ => format!("aotui {} {key}", action.name()),
     };
     let chord = keys.chords(action).first().map(ToString::to_string).unwrap_or_default();

@@ -6,6 +6,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Style, plain};
 use crate::cli::steering::find_plan;
+use crate::domain::activity::Activity;
 use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
 use crate::domain::ids::{PlanId, TicketKey};
@@ -279,6 +280,9 @@ struct TicketJson<'a> {
     requests: &'a [Request],
     /// What the gates of its newest attempt that had some found.
     gates: &'a [GateResult],
+    /// What its session does, and how that is known; absent where none runs or no engine looks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activity: Option<&'a Activity>,
 }
 
 #[derive(Debug, Serialize)]
@@ -321,6 +325,7 @@ fn ticket_json<'a>(fleet: &'a Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
         },
         requests: &progress.requests,
         gates: progress.history.iter().rev().map(|entry| &*entry.gates).find(|gates| !gates.is_empty()).unwrap_or(&[]),
+        activity: progress.status.session().and_then(|session| fleet.live.activity.get(session)),
     }
 }
 

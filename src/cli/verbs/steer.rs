@@ -56,6 +56,9 @@ fn wish(fleet: &Fleet, ticket: &Ticket, args: SteerArgs) -> Result<(TicketAction
             let action = TicketAction::Reply { request: Some(question.id.clone()), text: text.unwrap_or_default() };
             Ok((action, format!("answered: {}", asked(&question))))
         }
+        Action::Tell => {
+            said(TicketAction::Tell { text: text.unwrap_or_default() }, "is told that once it is at its prompt")
+        }
         Action::Retry => {
             let said = format!("runs again{}", ended.unwrap_or_default());
             Ok((TicketAction::Retry { interrupt: runs.is_some() }, said))

@@ -27,6 +27,8 @@ pub(in crate::tui) enum Purpose {
     Reject(Seen),
     /// Answers a question.
     Reply(RequestId),
+    /// Tells the agent more.
+    Tell,
 }
 
 impl Purpose {
@@ -35,6 +37,7 @@ impl Purpose {
         match self {
             Purpose::Reject(seen) => seen.clone(),
             Purpose::Reply(request) => Seen::request(request.clone()),
+            Purpose::Tell => Seen::default(),
         }
     }
 }
@@ -102,6 +105,7 @@ impl Form {
         match self.purpose {
             Purpose::Reject(_) => format!("{}: why not? The agent reads it", self.ticket.ticket),
             Purpose::Reply(_) => format!("{} asks", self.ticket.ticket),
+            Purpose::Tell => format!("{}: what else? The agent reads it", self.ticket.ticket),
         }
     }
 
@@ -140,6 +144,7 @@ impl Form {
                 let placeholder = match self.purpose {
                     Purpose::Reject(_) => "a note, or nothing",
                     Purpose::Reply(_) => "your answer",
+                    Purpose::Tell => "what it shall do",
                 };
                 buffer.set_stringn(area.x + 2, area.y, placeholder, usize::from(area.width - 2), key);
             }

@@ -140,6 +140,12 @@ impl Page<'_> {
     /// Says what it waits for, and what comes then.
     fn explained(&mut self, ticket: &Ticket) {
         let explanation = explain(&self.model.fleet, ticket);
+        if let Some(activity) = &explanation.activity {
+            self.heading("it does");
+            let age = distance(activity.at, self.model.seen_at());
+            self.item(&format!("{}  {age}", clean(&activity.sighting.words())));
+            self.item(&clean(&activity.how()));
+        }
         for (heading, points) in [("waits for", explanation.waits_for), ("then", explanation.next)] {
             if !points.is_empty() {
                 self.heading(heading);
