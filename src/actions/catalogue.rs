@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn verbs_say_what_they_take_required_before_optional() {
         let names: Vec<&str> = Action::verbs().map(Action::name).collect();
-        assert_eq!(names, ["approve", "reject", "reply", "attach", "retry", "skip", "pause"]);
+        assert_eq!(names, ["approve", "reject", "reply", "tell", "attach", "retry", "skip", "pause"]);
         for verb in Action::verbs() {
             let args = verb.spec().args;
             assert_eq!(args.first(), Some(&Arg::Ticket), "{verb}");

@@ -43,8 +43,8 @@ stop
 keys=0
 trap 'keys=$((keys + 1)); [ $keys -ge 2 ] && exit 0' INT
 while :; do
-  read -r line
-  [ $? -eq 1 ] && exit 1
+  before=$keys
+  read -r line || { [ $keys -gt $before ] || exit 1; continue; }
   [ -n "$line" ] || continue
   turn "$line"
   echo "$line" >more

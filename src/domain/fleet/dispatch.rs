@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Fleet;
 use super::proving::proof;
 use super::step::Turn;
+use crate::domain::activity::Doing;
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::gate::Proving;
@@ -184,7 +185,7 @@ impl Fleet {
                 Status::Preparing | Status::Stopping { .. } => true,
                 // What a person is asked is still being put into words.
                 Status::Approval { message, .. } if message.is_empty() => true,
-                Status::Running { .. } => progress.requests.is_empty(),
+                Status::Running { session, .. } => progress.requests.is_empty() && !self.shows_dialog(session),
                 Status::Polling { .. } | Status::Backoff { .. } => !progress.paused && !stopped,
                 // What walks below it do is asked of themselves.
                 Status::Joining { listed, .. } => !listed,
@@ -203,6 +204,12 @@ impl Fleet {
                     let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
                     (if is_poll { free.polls } else { free.work }) > 0
                 })
+    }
+
+    /// Returns whether the agent of a session asks something that only its screen shows.
+    fn shows_dialog(&self, session: &SessionId) -> bool {
+        let activity = self.live.activity.get(session);
+        activity.is_some_and(|activity| matches!(activity.sighting.doing, Doing::Waiting { .. }))
     }
 
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.

@@ -42,7 +42,7 @@ fn a_rejection_takes_a_note() {
 fn a_question_is_answered_with_words_or_a_suggestion() {
     let mut model = model(120, 40).at("PAY-112");
     assert_eq!(model.press(&["a", "enter"]), []);
-    assert_eq!(notice(&model), "write an answer first");
+    assert_eq!(notice(&model), "write something first");
     let (_, action) = command(&model.press(&["tab", "tab", "enter"]));
     assert_eq!(action, TicketAction::Reply { request: request("q1").request, text: "half even".to_owned() });
 }
