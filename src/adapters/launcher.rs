@@ -3,6 +3,7 @@
 //! No value of a ticket ever becomes code: it reaches programs as an argument, a variable or a file.
 
 mod argv;
+mod attribution;
 mod captured;
 mod environment;
 mod faces;
@@ -240,6 +241,7 @@ impl Bench {
         env.insert("AOTUI_PROMPT_FILE".to_owned(), file.clone());
         let mut values = argv::Values::new(order, record, &self.desk.env, text, file);
         values.add(faces::variables(self, order, face)?);
+        self.prepare_git(order, &values, &mut env)?;
         for (key, value) in &record.env {
             let value = values.render(&crate::config::agents::with_environment(value))?;
             env.insert(key.clone(), environment::clean(&value));

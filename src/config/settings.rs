@@ -54,6 +54,8 @@ pub struct Settings {
     pub stop_grace: u64,
     /// How much of the past is kept, and for how long.
     pub recordings: Recordings,
+    /// Whether commits made in agents' sessions say what made them.
+    pub attribution: bool,
     /// What decisions about agents go by, besides what their records say.
     pub house_rules: Rules,
 }
@@ -94,6 +96,7 @@ impl Settings {
             keys: BTreeMap::new(),
             leave_chord: "ctrl-\\".to_owned(),
             stop_grace: 4,
+            attribution: true,
             recordings: Recordings { megabytes: 64, days: 14, journal_megabytes: 64 },
             house_rules: Rules {
                 stall_seconds: Some(1200),
@@ -192,6 +195,7 @@ impl Settings {
         let days = fields.number("keepDays", 0, 36_500, report);
         self.recordings.days = days.unwrap_or(self.recordings.days);
         self.apply_house_rules(&mut fields, report);
+        self.attribution = fields.flag("attribution", report).unwrap_or(self.attribution);
         if let Some(path) = directory(&mut fields, "stateDir", places, report) {
             self.log_dir = path.join("logs");
             self.worktree_root = path.join("worktrees");

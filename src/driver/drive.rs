@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::child::{Agent, Arrival};
 use super::claude::{self, Wish};
 use super::console::Console;
+use super::leftovers;
 use super::order::{DriveOrder, note_result, write_outcome};
 use crate::agent::{Account, Clock, Exit, Signal, Transcript, activity, reset};
 use crate::config::agents::Protocol;
@@ -48,7 +49,10 @@ pub fn drive(order: &Path) -> io::Result<u8> {
     }
     let mut driver = Driver::start(order, reporter, &session_dir)?;
     let exit = driver.run()?;
-    let end = driver.end(exit);
+    let mut end = driver.end(exit);
+    if let (Some(message), None) = (&driver.order.commit, &end.failure) {
+        end.failure = driver.commit(message);
+    }
     write_outcome(&session_dir, &end)?;
     if let Some((_, words)) = &end.failure {
         driver.console.print(&format!("\r\n\x1b[31m✗ {words}\x1b[0m\r\n"));
@@ -162,6 +166,9 @@ impl Driver {
                 let _ = self.reporter.conversation(id);
                 self.conversation = Some(id.clone());
             }
+            if let Signal::Model { name } = &signal {
+                self.note_model(name);
+            }
             self.console.print(&self.transcript.print(&signal));
             if matches!(signal, Signal::ToolEnded { .. }) {
                 note_result(self.reporter.session_dir());
@@ -259,6 +266,26 @@ impl Driver {
             send(stdin, &claude::reply(&open.wish, &open.asks, &open.input, &open.answers));
             false
         });
+    }
+
+    /// Commits the work of an agent that says it is done and cannot; returns what is in the way.
+    fn commit(&self, message: &str) -> Option<(FailureClass, String)> {
+        let message = plain_line(message, MAX_NAME);
+        match leftovers::commit(&message) {
+            Ok(None) => None,
+            Ok(Some(commit)) => {
+                self.console.print(&format!("\x1b[2mcommitted for it: {commit}\x1b[0m\r\n"));
+                None
+            }
+            Err(why) => Some((FailureClass::Exit, format!("its work could not be committed: {why}"))),
+        }
+    }
+
+    /// Notes the model where git's hooks find it.
+    fn note_model(&self, name: &str) {
+        let file = self.reporter.session_dir().join("model-trailer");
+        // Without the note the commits name no model, which is no reason to stop.
+        let _ = std::fs::write(file, format!("Model: {}\n", plain_line(name, MAX_NAME)));
     }
 
     fn end(&self, exit: Exit) -> AgentEnd {

@@ -9,6 +9,7 @@ mod child;
 mod claude;
 mod console;
 mod drive;
+mod leftovers;
 mod order;
 
 pub use drive::drive;

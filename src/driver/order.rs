@@ -38,6 +38,9 @@ pub struct DriveOrder {
     pub conversation: Option<String>,
     /// What that conversation used up before.
     pub before: Usage,
+    /// The message under which its work is committed for it; `None` means it commits itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 impl DriveOrder {

@@ -11,7 +11,7 @@ use crate::harness::Home;
 /// One agent phase, then the end.
 const ONE: &str = "name: one\nphases:\n  - {id: work, type: agent, prompt: 'Do {{ title }}', onSuccess: done}\n  - {id: done, type: terminal}\n";
 
-fn program(home: &Home, name: &str, text: &str) -> String {
+pub(crate) fn program(home: &Home, name: &str, text: &str) -> String {
     home.write(name, &format!("#!/bin/sh\n{text}"));
     let path = home.path(name);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -19,7 +19,7 @@ fn program(home: &Home, name: &str, text: &str) -> String {
 }
 
 /// A home with one workflow, these settings, and a ticket for `agent`.
-fn with_ticket(home: &Home, agents: &str, agent: &str) -> std::path::PathBuf {
+pub(crate) fn with_ticket(home: &Home, agents: &str, agent: &str) -> std::path::PathBuf {
     let repo = home.repo();
     home.write("aotui/workflows/one.yaml", ONE);
     home.ok(&repo, &["init"]);
@@ -30,20 +30,20 @@ fn with_ticket(home: &Home, agents: &str, agent: &str) -> std::path::PathBuf {
     repo
 }
 
-fn events(home: &Home, is: &str) -> Vec<Value> {
+pub(crate) fn events(home: &Home, is: &str) -> Vec<Value> {
     let text = fs::read_to_string(home.state().join("journal.jsonl")).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let events = lines.flat_map(|line| line["events"].as_array().unwrap().clone());
     events.map(|event| event["what"].clone()).filter(|what| what["is"] == is).collect()
 }
 
-fn ran(home: &Home, repo: &Path) -> (i32, Value) {
+pub(crate) fn ran(home: &Home, repo: &Path) -> (i32, Value) {
     let run = home.aotui(repo, &["run", "--until-done"]);
     (run.code, home.ticket(repo, "T"))
 }
 
 /// Everything aotui knows of this agent.
-const TEN_LINES: &str = "
+pub(crate) const TEN_LINES: &str = "
   mine:
     command: PROGRAM
     promptVia: stdin

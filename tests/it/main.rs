@@ -5,6 +5,8 @@ mod agents;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod attribution;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod disk;

@@ -146,6 +146,11 @@ impl<'a> Values<'a> {
         self.record
     }
 
+    /// Returns the model it is to work with; `None` leaves that to the agent.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     /// Returns the path of the file the prompt is in.
     pub(super) fn file(&self) -> &str {
         &self.file

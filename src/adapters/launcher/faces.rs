@@ -127,6 +127,7 @@ impl Bench {
             headless: headless.clone(),
             conversation: argv::names_conversation(headless).then(|| values.conversation().to_owned()),
             before: values.resumed().map(|conversation| conversation.usage).unwrap_or_default(),
+            commit: values.record().leaves.uncommitted.then(|| order.ticket.brief.title.clone()),
         };
         let path = write(&session_dir(self, order), "drive.json", &drive)?;
         Ok(vec![argv::text(&self.desk.exe)?, "drive".to_owned(), argv::text(&path)?])

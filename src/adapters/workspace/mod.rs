@@ -14,6 +14,7 @@ mod changed;
 mod contention;
 mod distrust;
 mod examine;
+mod excludes;
 pub(crate) mod git;
 mod land;
 mod landed;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::examine::{GitFacts, Mend, Remark};
+pub(crate) use self::excludes::exclude;
 use self::git::Git;
 pub use self::land::{LandError, LandRequest, Landed, land};
 pub use self::leftovers::{Fate, OwnRef, Stray, stray};
