@@ -36,6 +36,7 @@
 //! | [`terminal`] | the viewing side of a session: screen, keys, panes |
 //! | [`config`] | places, settings, workflow files, prompts, consent |
 //! | [`adapters`] | the slots implemented: git worktrees, holders, launches |
+//! | [`intake`] | lists of work that people bring: Markdown, JSON, CSV; pure |
 //! | [`practice`], [`demo`] | the built-in agent and the sandbox it works in |
 //! | [`actions`] | the one catalogue behind keys, hints, help, palette and verbs |
 //! | [`tui`], [`cli`], [`ipc`] | the faces: screen, command line, control socket |
@@ -67,6 +68,7 @@ pub mod engine;
 pub mod faults;
 pub mod holder;
 pub mod hook;
+pub mod intake;
 pub mod ipc;
 pub mod practice;
 pub mod report;

@@ -13,6 +13,7 @@ mod files;
 mod gc;
 mod house;
 mod inside;
+mod intake;
 mod logging;
 mod logs;
 mod play;
@@ -136,6 +137,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let mut steering = steering::open(&house)?;
             say(&add::add(&mut *steering, &around, &args)?)?
         }
+        Verb::Import(args) => intake::import(&House::open(config)?, &args)?,
         Verb::Trust { repo } => {
             let house = House::open(config)?;
             let dir = repo.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));

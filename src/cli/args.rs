@@ -32,7 +32,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
         )
-        .subcommands([init(), add(), run(), status(), explain(), events()])
+        .subcommands([init(), add(), import(), run(), status(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
@@ -199,6 +199,25 @@ fn add() -> Command {
     )
     .arg(many("blocked-by", "TICKET", "A ticket of the same plan that has to be complete before; may be repeated"))
     .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
+    .arg(many("label", "TEXT", "What the rules under `triage` in the settings may go by; may be repeated"))
+}
+
+fn import() -> Command {
+    verb(
+        "import",
+        "Adds the tickets of a list, all of them or none: a Markdown checklist, JSON or CSV",
+        &[
+            "aotui import backlog.md",
+            "aotui import tickets.csv --workflow standard --dry-run",
+            "gh issue list --json number,title,body,labels | aotui import - --yes",
+        ],
+    )
+    .arg(path("file", "FILE", "The list; `-` reads stdin").required(true))
+    .arg(option("plan", "PLAN", "The plan; the one the list names, or that of the repository you are in, unless given"))
+    .arg(option("workflow", "NAME", "The workflow of tickets that name none; a rule's or the plan's unless given"))
+    .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
+    .arg(flag("dry-run", "Shows what would be added and adds nothing").short('n'))
+    .arg(flag("yes", "Adds without asking").short('y').conflicts_with("dry-run"))
 }
 
 fn run() -> Command {

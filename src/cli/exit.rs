@@ -105,6 +105,11 @@ impl Failure {
         self
     }
 
+    /// Returns what went wrong and what to do, to be told in another place.
+    pub fn into_parts(self) -> (String, String) {
+        (self.message, self.hint.unwrap_or_default())
+    }
+
     /// Returns what the process ends with.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -72,6 +72,8 @@ pub enum Verb {
     },
     /// Add a ticket.
     Add(AddArgs),
+    /// Add the tickets of a list.
+    Import(ImportArgs),
     /// Try it on a sandbox.
     Demo(DemoArgs),
     /// Agree to what a repository brings.
@@ -108,6 +110,7 @@ impl Verb {
             | Verb::Attach { .. }
             | Verb::Init { .. }
             | Verb::Add(_)
+            | Verb::Import(_)
             | Verb::Trust { .. } => true,
             Verb::Gc(args) => args.delete,
             Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
@@ -223,6 +226,25 @@ pub struct AddArgs {
     pub blocked_by: Vec<String>,
     /// The base branch of a new plan.
     pub base: Option<String>,
+    /// What the rules of triage may go by.
+    pub labels: Vec<String>,
+}
+
+/// What `import` is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportArgs {
+    /// The list; `-` is stdin.
+    pub file: PathBuf,
+    /// The plan; `None` is the one the list names, else that of the repository.
+    pub plan: Option<String>,
+    /// The workflow of tickets that name none.
+    pub workflow: Option<String>,
+    /// The base branch of a new plan.
+    pub base: Option<String>,
+    /// Whether to show what would be added and leave it at that.
+    pub dry_run: bool,
+    /// Whether to add without asking.
+    pub yes: bool,
 }
 
 /// What `gc` is told.
@@ -342,6 +364,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }),
         "init" => Verb::Init { dir: matches.get_one("dir").cloned() },
         "add" => Verb::Add(add(matches)),
+        "import" => Verb::Import(import(matches)),
         "demo" => Verb::Demo(DemoArgs {
             headless: matches.get_flag("headless"),
             dir: matches.get_one("dir").cloned(),
@@ -386,6 +409,18 @@ fn add(matches: &ArgMatches) -> AddArgs {
         face: text(matches, "face"),
         blocked_by: texts(matches, "blocked-by"),
         base: text(matches, "base"),
+        labels: texts(matches, "label"),
+    }
+}
+
+fn import(matches: &ArgMatches) -> ImportArgs {
+    ImportArgs {
+        file: matches.get_one("file").cloned().unwrap_or_default(),
+        plan: text(matches, "plan"),
+        workflow: text(matches, "workflow"),
+        base: text(matches, "base"),
+        dry_run: matches.get_flag("dry-run"),
+        yes: matches.get_flag("yes"),
     }
 }
 

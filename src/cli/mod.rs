@@ -6,6 +6,7 @@
 
 mod agents;
 mod args;
+mod ask;
 mod exit;
 mod invocation;
 pub mod output;
@@ -17,10 +18,11 @@ pub mod verbs;
 
 pub use agents::{AddAgentArgs, AgentsVerb};
 pub use args::{command, completions};
+pub use ask::confirm;
 pub use exit::{Exit, Failure};
 pub use invocation::{
-    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, Invocation, LogsArgs, ReportArgs, RunArgs, SteerArgs, Verb,
-    WholeVerb, WorkflowVerb, parse,
+    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LogsArgs, ReportArgs, RunArgs,
+    SteerArgs, Verb, WholeVerb, WorkflowVerb, parse,
 };
 pub use plain_text::PlainText;
 pub use repository::{needed_repository, repository_of};

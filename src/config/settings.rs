@@ -7,6 +7,7 @@ use super::agents::{self, AgentRecord};
 use super::fields::{At, Fields, Report, meant, scalar};
 use super::house_rules;
 use super::paths::Places;
+use super::triage::{self, TriageRule};
 use super::yaml::{self, Node, Value};
 use crate::domain::ids::AgentName;
 use crate::domain::problem::Problem;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub attribution: bool,
     /// What decisions about agents go by, besides what their records say.
     pub house_rules: Rules,
+    /// Which workflow and agent new work gets that names none.
+    pub triage: Vec<TriageRule>,
 }
 
 /// How recordings of sessions and the journal are kept.
@@ -104,6 +107,7 @@ impl Settings {
                 prices: house_rules::bundled_prices(),
                 ..Rules::default()
             },
+            triage: Vec::new(),
         }
     }
 
@@ -212,6 +216,9 @@ impl Settings {
             if let Some(path) = directory(&mut fields, key, places, report) {
                 *place = path;
             }
+        }
+        if let Some(node) = fields.get("triage") {
+            self.triage = triage::rules(node, report);
         }
         self.theme = fields.text("theme", report).map(|text| text.value);
         if let Some(chord) = fields.text("leaveChord", report) {

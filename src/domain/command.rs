@@ -36,6 +36,14 @@ pub enum Command {
         /// Tickets that have to be complete before.
         blocked_by: Vec<TicketKey>,
     },
+    /// Adds new tickets, all of them or none, and before them those of their plans that are new.
+    AddTickets {
+        /// The new plans; their `tickets` are ignored.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        plans: Vec<Plan>,
+        /// The tickets.
+        tickets: Vec<NewTicket>,
+    },
     /// Holds a plan: what runs goes on, nothing new starts.
     PausePlan {
         /// The plan.
@@ -70,6 +78,19 @@ pub enum Command {
         /// All of them.
         problems: Vec<Problem>,
     },
+}
+
+/// A ticket that is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewTicket {
+    /// What is wanted.
+    pub brief: Brief,
+    /// Lower starts first.
+    pub order: i64,
+    /// Tickets of the same plan that have to be complete before; new ones too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub blocked_by: Vec<TicketKey>,
 }
 
 /// What can be done about a ticket.

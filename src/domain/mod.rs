@@ -15,7 +15,7 @@ pub mod fleet;
 pub mod gate;
 pub mod ids;
 pub mod mode;
-mod pattern;
+pub(crate) mod pattern;
 pub mod permission;
 pub mod plain;
 pub mod plan;

@@ -1,7 +1,7 @@
 //! Patterns in which `*` stands for any text.
 
 /// Returns whether `text` as a whole fits `pattern`.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+pub(crate) fn fits(pattern: &str, text: &str) -> bool {
     matches(pattern.as_bytes(), text.as_bytes())
 }
 

@@ -19,8 +19,8 @@ pub const PROTOCOL: u32 = 1;
 /// Longest refusal that is printed, in characters.
 const MAX_SAID: usize = 500;
 
-/// Longest line an engine accepts, in bytes.
-pub(super) const MAX_TO_ENGINE: usize = 1024 * 1024;
+/// Longest line an engine accepts, in bytes: a whole backlog comes in one, so that all of it is taken in or none.
+pub(super) const MAX_TO_ENGINE: usize = 32 * 1024 * 1024;
 
 /// Longest line a watcher accepts, in bytes: snapshots of large fleets are long.
 pub(super) const MAX_TO_WATCHER: usize = 256 * 1024 * 1024;

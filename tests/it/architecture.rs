@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("driver", &["domain", "agent", "config", "report"]),
     ("hook", &["domain", "agent", "report", "driver"]),
     ("config", &["domain", "actions", "agent"]),
+    ("intake", &["domain", "config"]),
     ("runtime_dir", &[]),
     ("holder", &["domain", "slots", "runtime_dir", "faults"]),
     ("terminal", &["domain", "slots", "holder"]),
@@ -26,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("adapters", &["domain", "slots", "holder", "terminal", "report", "config", "driver", "hook", "agent", "faults"]),
     ("ipc", &["domain", "bus"]),
     ("tui", &["domain", "bus", "actions", "terminal", "config"]),
-    ("cli", &["domain", "bus", "actions", "config", "store", "ipc", "terminal", "report"]),
+    ("cli", &["domain", "bus", "actions", "config", "store", "ipc", "terminal", "report", "intake"]),
 ];
 
 /// Names that may appear only below the given paths, and why.

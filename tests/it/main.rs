@@ -37,6 +37,8 @@ mod people;
 #[cfg(test)]
 mod picture;
 #[cfg(test)]
+mod planning;
+#[cfg(test)]
 mod practice;
 #[cfg(test)]
 mod real;

@@ -41,10 +41,10 @@ pub struct Surroundings<'a> {
 /// Adds a ticket and says so.
 pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArgs) -> Result<String, Failure> {
     let fleet = steering.fleet();
-    let (plan, is_new) = choose_plan(fleet, around, args)?;
+    let (plan, is_new) = choose_plan(fleet, around, args.plan.as_deref(), args.base.as_deref())?;
     let repo = plan.repo.clone().map(PathBuf::from);
     check_repository(&plan, repo.as_deref())?;
-    let brief = Brief {
+    let mut brief = Brief {
         key: TicketKey::new(plan.id.clone(), choose_id(fleet, &plan, args)?),
         title: title(&args.title)?,
         description: args
@@ -62,21 +62,32 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
         branch: None,
         worktree: None,
     };
-    check_workflow(around.library, &plan, repo.as_deref(), &brief)?;
+    let why = triage(around.settings, &mut brief, &args.labels);
+    check_workflow(around.library, &plan, repo.as_deref(), brief.workflow.as_ref())?;
     if let Some(agent) = brief.agent.as_ref().or(plan.agent.as_ref()) {
         check_agent(around.settings, agent)?;
     }
     let blocked_by = args.blocked_by.iter().map(|typed| blocker(fleet, &plan, typed)).collect::<Result<_, _>>()?;
     let last = fleet.tickets_of(&plan.id).last().map_or(0, |ticket| ticket.order);
-    let said = format!("added {} “{}”{}\n", brief.key, plain(&brief.title), if is_new { " to a new plan" } else { "" });
+    let mut said =
+        format!("added {} “{}”{}\n", brief.key, plain(&brief.title), if is_new { " to a new plan" } else { "" });
+    if let Some(why) = why {
+        said.push_str(&plain(&why));
+        said.push('\n');
+    }
     let put = Command::PutTicket { brief, order: last.saturating_add(10), blocked_by };
     steering.command(if is_new { vec![Command::PutPlan { plan }, put] } else { vec![put] })?;
     Ok(said)
 }
 
 /// Returns the plan that was named, or that of the repository; whether it has to be made comes with it.
-fn choose_plan(fleet: &Fleet, around: &Surroundings<'_>, args: &AddArgs) -> Result<(Plan, bool), Failure> {
-    let known = match &args.plan {
+pub(super) fn choose_plan(
+    fleet: &Fleet,
+    around: &Surroundings<'_>,
+    plan: Option<&str>,
+    base: Option<&str>,
+) -> Result<(Plan, bool), Failure> {
+    let known = match plan {
         Some(typed) => fleet.plans.get(&find_plan(fleet, typed)?).cloned(),
         None => {
             let repo = repository_of(around.cwd);
@@ -93,7 +104,7 @@ fn choose_plan(fleet: &Fleet, around: &Surroundings<'_>, args: &AddArgs) -> Resu
         }
     };
     match known {
-        Some(plan) if args.base.is_some() && args.base != plan.base => {
+        Some(plan) if base.is_some() && base != plan.base.as_deref() => {
             let base = plan.base.as_deref().unwrap_or("the repository's default branch");
             Err(Failure::usage(format!(
                 "plan `{}` starts from and lands on {base}, so --base cannot be another",
@@ -105,12 +116,24 @@ fn choose_plan(fleet: &Fleet, around: &Surroundings<'_>, args: &AddArgs) -> Resu
         None => {
             let repo = needed_repository(around.cwd)?;
             let plan = new_plan(fleet, &repo)?;
-            Ok((Plan { base: args.base.clone(), ..plan }, true))
+            Ok((Plan { base: base.map(str::to_owned), ..plan }, true))
         }
     }
 }
 
-fn check_repository(plan: &Plan, repo: Option<&Path>) -> Result<(), Failure> {
+/// Chooses workflow and agent by the rules of the settings where nobody named them, and says by which.
+fn triage(settings: &Settings, brief: &mut Brief, labels: &[String]) -> Option<String> {
+    let rule = settings.triage.iter().find(|rule| rule.fits(&brief.title, labels))?;
+    let workflow = rule.workflow.as_ref().filter(|_| brief.workflow.is_none());
+    let agent = rule.agent.as_ref().filter(|_| brief.agent.is_none());
+    let words = workflow.map(|name| format!("workflow {name}")).into_iter();
+    let words: Vec<String> = words.chain(agent.map(|name| format!("agent {name}"))).collect();
+    brief.workflow = workflow.or(brief.workflow.as_ref()).cloned();
+    brief.agent = agent.or(brief.agent.as_ref()).cloned();
+    (!words.is_empty()).then(|| format!("{} by the rule “{}”", words.join(" and "), rule.words()))
+}
+
+pub(super) fn check_repository(plan: &Plan, repo: Option<&Path>) -> Result<(), Failure> {
     let Some(repo) = repo else {
         return Err(Failure::usage(format!("plan `{}` names no repository", plan.id))
             .hint("add `repo` with an absolute path to its plan.json"));
@@ -170,8 +193,13 @@ fn description(text: &str, cwd: &Path) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::usage(format!("the description from {name} is not UTF-8 text")))
 }
 
-fn check_workflow(library: &Library, plan: &Plan, repo: Option<&Path>, brief: &Brief) -> Result<(), Failure> {
-    let name = brief.workflow.as_ref().or(plan.workflow.as_ref()).map_or(DEFAULT_WORKFLOW, WorkflowName::as_str);
+pub(super) fn check_workflow(
+    library: &Library,
+    plan: &Plan,
+    repo: Option<&Path>,
+    named: Option<&WorkflowName>,
+) -> Result<(), Failure> {
+    let name = named.or(plan.workflow.as_ref()).map_or(DEFAULT_WORKFLOW, WorkflowName::as_str);
     match library.workflow(repo, name) {
         Ok(_) => Ok(()),
         Err(problems) => Err(Failure::problems(format!("workflow `{name}` cannot be used"), problems)
@@ -179,7 +207,7 @@ fn check_workflow(library: &Library, plan: &Plan, repo: Option<&Path>, brief: &B
     }
 }
 
-fn check_agent(settings: &Settings, agent: &AgentName) -> Result<(), Failure> {
+pub(super) fn check_agent(settings: &Settings, agent: &AgentName) -> Result<(), Failure> {
     if settings.agents.contains_key(agent) {
         return Ok(());
     }

@@ -7,6 +7,7 @@ pub mod explain;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod gc;
+pub mod import;
 pub mod init;
 pub mod replay;
 pub mod run;

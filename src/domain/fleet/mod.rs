@@ -10,6 +10,7 @@
 //! `failing`; when an agent is ended for doing nothing is in `watch`; who may start is in `dispatch`; what concerns all
 //! tickets at once is in `whole`.
 
+mod adding;
 mod apply;
 mod dependencies;
 mod dispatch;

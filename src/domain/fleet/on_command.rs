@@ -12,7 +12,7 @@ use crate::domain::problem::nearest;
 use crate::domain::session::{Answer, Outcome, Request, StoppedBy};
 use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Status, Ticket};
 
-type Done = Result<(), Rejection>;
+pub(super) type Done = Result<(), Rejection>;
 
 impl Turn<'_> {
     pub(super) fn on_command(&mut self, command: Command) -> Done {
@@ -20,6 +20,7 @@ impl Turn<'_> {
             Command::Ticket { key, action } => self.on_ticket_action(&key, action),
             Command::PutPlan { plan } => self.put_plan(plan),
             Command::PutTicket { brief, order, blocked_by } => self.put_ticket(brief, order, blocked_by),
+            Command::AddTickets { plans, tickets } => self.add_tickets(plans, tickets),
             Command::PausePlan { plan } => self.pause_plan(&plan, true),
             Command::ResumePlan { plan } => self.pause_plan(&plan, false),
             Command::SetConcurrency { max } => {
@@ -43,7 +44,7 @@ impl Turn<'_> {
         }
     }
 
-    fn put_plan(&mut self, mut plan: Plan) -> Done {
+    pub(super) fn put_plan(&mut self, mut plan: Plan) -> Done {
         plan.tickets.clear();
         if let Some(old) = self.fleet.plans.get(&plan.id) {
             plan.paused |= old.paused;
@@ -329,7 +330,7 @@ fn no_phase(key: &TicketKey) -> Rejection {
     Rejection::new(format!("the workflow of `{key}` no longer has the phase it is in")).hint("skip to another phase")
 }
 
-fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> Rejection {
+pub(super) fn unknown_plan<'a>(known: impl Iterator<Item = &'a PlanId>, plan: &PlanId) -> Rejection {
     let names: Vec<&str> = known.map(PlanId::as_str).collect();
     let hint = match nearest(plan.as_str(), names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
