@@ -38,7 +38,8 @@ hook '{"hook_event_name":"PreToolUse","tool_name":"Bash","tool_input":{"command"
 answer=$(hook '{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"touch  made"}}')
 case $answer in *'"behavior":"allow"'*) touch made;; *) exit 8;; esac
 until [ -e "$AOTUI_SESSION_DIR/go" ]; do sleep 0.05; done
-git add made && git -c user.name=A -c user.email=a@localhost commit -qm 'Make it'
+keep() { git add "$1" && git -c user.name=A -c user.email=a@localhost commit -qm "Make $1"; }
+keep made
 stop
 keys=0
 trap 'keys=$((keys + 1)); [ $keys -ge 2 ] && exit 0' INT
@@ -48,6 +49,7 @@ while :; do
   [ -n "$line" ] || continue
   turn "$line"
   echo "$line" >more
+  keep more
   stop
 done
 "#;
@@ -117,7 +119,7 @@ fn a_person_answers_from_the_table_attaches_says_more_and_leaves_and_the_turn_en
     home.wait_zone(&repo, "T", "done");
     let end = &events(&home, "turnEnded")[1]["end"];
     assert_eq!((end["conversation"].as_str(), end["lastWords"].as_str()), (Some("c-1"), Some("made it")), "{end:#}");
-    assert_eq!(fs::read_to_string(home.state().join("worktrees/repo/T/more")).unwrap(), "and more\n");
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:more"]), "and more");
     let exit = fs::read_to_string(session_dir(&home).join("exit.json")).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&exit).unwrap()["code"], 0, "it left by its own keys: {exit}");
 }
@@ -137,11 +139,10 @@ fn what_an_agent_is_told_later_waits_for_its_prompt_and_for_whoever_is_attached(
     assert!(explained.contains("known by hook: made it"), "{explained}");
     home.ok(&repo, &["tell", "T", "and a test"]);
     wait_why(&home, &repo, "is being told more");
-    let more = home.state().join("worktrees/repo/T/more");
-    assert!(!more.exists(), "nothing is typed amid a person's words");
+    assert!(!home.state().join("worktrees/repo/T/more").exists(), "nothing is typed amid a person's words");
     drop(attached);
     home.wait_zone(&repo, "T", "done");
-    assert_eq!(fs::read_to_string(more).unwrap(), "and a test\n");
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:more"]), "and a test");
     rustix::process::kill_process(rustix::process::Pid::from_child(&engine), rustix::process::Signal::TERM).unwrap();
     engine.wait().unwrap();
 }

@@ -84,13 +84,19 @@ impl Watch {
         }
         let Some((seen, since)) = self.shown.clone() else { return };
         let lasting = since.elapsed();
-        let settled = matches!(seen.doing, Doing::Working | Doing::Waiting { .. }) || lasting >= SETTLED;
-        if settled && !self.told.as_ref().is_some_and(|told| same(told, &seen)) {
+        self.paste_first(pane, &seen, lasting).await;
+        self.follow_turn(&seen, lasting);
+        // Where nothing else tells of turns, what only looks idle is a part of one.
+        let by_screen = seen.doing == Doing::Idle && Heard::read(self.dir.path()).is_none();
+        let patience = match seen.doing {
+            Doing::Working | Doing::Waiting { .. } => Duration::ZERO,
+            _ if by_screen => TURN_OVER,
+            _ => SETTLED,
+        };
+        if lasting >= patience && !self.told.as_ref().is_some_and(|told| same(told, &seen)) {
             (self.tell)(AgentReport::Activity { sighting: seen.clone() });
             self.told = Some(seen.clone());
         }
-        self.paste_first(pane, &seen, lasting).await;
-        self.follow_turn(&seen, lasting);
     }
 
     /// Tells how far the agent is where no hook does.

@@ -231,7 +231,10 @@ fn apply_said(progress: &mut Progress, what: &TicketEvent) {
         TicketEvent::ConversationNamed { id } => progress.note_conversation(agent_of(progress), id),
         TicketEvent::Turn { turn } => progress.turn = Some(turn.clone()),
         TicketEvent::TurnEnded { end } => {
-            progress.turn = Some(AgentTurn::Ended);
+            // What it is still to be told begins another turn.
+            if !matches!(progress.turn, Some(AgentTurn::Prompted { .. })) {
+                progress.turn = Some(AgentTurn::Ended);
+            }
             progress.note_agent_end(agent_of(progress), end);
         }
         TicketEvent::AgentEnded { end } => {

@@ -108,13 +108,17 @@ impl Turn<'_> {
         let key = &session.ticket;
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let progress = &ticket.progress;
-        let known = progress.turn == Some(AgentTurn::Ended) && progress.agent_end.as_ref() == Some(&*end);
+        let goes_on = matches!(progress.turn, Some(AgentTurn::Prompted { .. }));
+        let over = goes_on || progress.turn == Some(AgentTurn::Ended);
+        let known = over && progress.agent_end.as_ref() == Some(&*end);
         // Who is being ended is not told more, and whatever it asked it asks no longer when it is told to end.
         if known || !matches!(progress.status, Status::Running { .. }) {
             return;
         }
         self.note(key, TicketEvent::TurnEnded { end });
-        self.turn_over(session);
+        if !goes_on {
+            self.turn_over(session);
+        }
     }
 
     /// Decides what follows the end of a turn: whatever may still have to be done in the same conversation comes before

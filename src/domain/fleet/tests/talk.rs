@@ -103,6 +103,19 @@ fn what_an_agent_shall_be_told_is_told_again_after_a_restart_and_is_a_failure_wh
 }
 
 #[test]
+fn an_agent_that_shall_be_told_more_does_not_leave_when_its_turn_ends_first() {
+    let mut world = working();
+    says(&mut world, AgentReport::TurnBegan);
+    world.act("A", TicketAction::Tell { text: "Add a test".into() }).unwrap();
+    world.effects.clear();
+    says(&mut world, AgentReport::TurnEnded { end: used(1) });
+    assert!(!world.effects.contains(&Effect::LeaveSession { session: world.session("A") }));
+    says(&mut world, AgentReport::TurnBegan);
+    says(&mut world, AgentReport::TurnEnded { end: used(2) });
+    assert!(world.effects.contains(&Effect::LeaveSession { session: world.session("A") }));
+}
+
+#[test]
 fn a_prompt_that_was_taken_begins_a_turn() {
     let mut world = working();
     says(&mut world, AgentReport::TurnBegan);
