@@ -17,7 +17,7 @@ mod trouble;
 pub use account::{Account, Ending, Exit};
 pub use asks::{asks, decision};
 pub use face::{FaceRule, FaceRules, Pattern, last};
-pub use reset::{Clock, reset};
+pub use reset::{Clock, next_chance, reset};
 pub use signal::Signal;
 pub use stream::{Counting, FIELDS, KINDS, Kind, Rule, StreamRules};
 pub use text::read_text;

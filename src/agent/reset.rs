@@ -8,6 +8,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp as Moment, Zoned};
 
+use crate::domain::ticket::FailureClass;
 use crate::domain::time::Timestamp;
 
 /// Longest wait that is believed.
@@ -31,6 +32,13 @@ pub fn reset(words: &str, clock: &Clock) -> Option<Timestamp> {
         epoch(&small).or_else(|| date(words)).or_else(|| after(&small, clock)).or_else(|| time(words, clock))?;
     let wait = found.duration_since(clock.0.timestamp());
     (wait.is_positive() && wait <= LONGEST).then(|| Timestamp(found.as_millisecond()))
+}
+
+/// Returns when another run has a chance after a failure that passes by itself, as far as its words tell.
+pub fn next_chance(failure: Option<&(FailureClass, String)>) -> Option<Timestamp> {
+    let (class, words) = failure?;
+    let passes = matches!(class, FailureClass::UsageLimit | FailureClass::RateLimit | FailureClass::Overloaded);
+    passes.then(|| reset(words, &Clock::now())).flatten()
 }
 
 /// Reads seconds or milliseconds since the epoch behind a word about resets or a bar.

@@ -89,8 +89,6 @@ pub enum Source {
     Screen,
     /// The title of its terminal.
     Title,
-    /// The file the agent keeps of its conversation.
-    Transcript,
     /// The agent reported it with `aotui report`.
     Report,
     /// A hook that the agent's program calls.
@@ -122,7 +120,6 @@ impl Source {
             Self::Silence => "silence",
             Self::Screen => "screen",
             Self::Title => "title",
-            Self::Transcript => "transcript",
             Self::Report => "report",
             Self::Hook => "hook",
             Self::Protocol => "protocol",

@@ -15,7 +15,7 @@ use super::claude::{self, Wish};
 use super::console::Console;
 use super::leftovers;
 use super::order::{DriveOrder, note_result, write_outcome};
-use crate::agent::{Account, Clock, Exit, Signal, Transcript, activity, reset};
+use crate::agent::{Account, Exit, Signal, Transcript, activity, next_chance};
 use crate::config::agents::Protocol;
 use crate::domain::activity::{Doing, Sighting};
 use crate::domain::agent_run::AgentEnd;
@@ -302,12 +302,8 @@ impl Driver {
                 _ => (class, words),
             }
         });
-        let told = failure.as_ref().filter(|(class, _)| {
-            matches!(class, FailureClass::UsageLimit | FailureClass::RateLimit | FailureClass::Overloaded)
-        });
-        let retry_at = told.and_then(|(_, words)| reset(words, &Clock::now()));
         AgentEnd {
-            retry_at,
+            retry_at: next_chance(failure.as_ref()),
             conversation: self
                 .account
                 .conversation()

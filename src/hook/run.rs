@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::files::{FaceOrder, Heard};
 use super::transcript::{self, Used};
 use super::{claude, codex};
-use crate::agent::{Trouble, asks, classify, decision};
+use crate::agent::{Trouble, asks, classify, decision, next_chance};
 use crate::domain::activity::{Doing, Sighting, Source, Wait};
 use crate::domain::agent_run::{AgentEnd, AgentTurn};
 use crate::domain::session::{Answer, Ask};
@@ -163,6 +163,7 @@ impl Line {
         self.remember();
         let failure = ending.trouble.map(|trouble| (classify(&trouble, &self.order.errors), trouble.text));
         let end = AgentEnd {
+            retry_at: next_chance(failure.as_ref()),
             failure: failure.clone(),
             last_words: ending.last_words.clone(),
             ..self.end(ending.transcript.as_deref())
