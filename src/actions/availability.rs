@@ -6,6 +6,7 @@ use super::catalogue::Action;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::fleet::Fleet;
 use crate::domain::mode::Mode;
+use crate::domain::permission::PermissionRule;
 use crate::domain::session::Ask;
 use crate::domain::ticket::{Progress, Status, Ticket};
 use crate::domain::zone::{Zone, placement};
@@ -24,6 +25,7 @@ impl fmt::Display for Why {
 pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Result<(), Why> {
     match action {
         Action::Approve
+        | Action::AllowAlways
         | Action::Reject
         | Action::Reply
         | Action::Tell
@@ -88,6 +90,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
 pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
     let offered = [
         Action::Approve,
+        Action::AllowAlways,
         Action::Reject,
         Action::Reply,
         Action::Tell,
@@ -112,6 +115,11 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
     let status = &progress.status;
     match action {
         Action::Approve => approve(ticket),
+        Action::AllowAlways => {
+            let ask = progress.requests.first().map(|request| &request.ask);
+            unless(!matches!(ask, Some(Ask::Permission { .. })), "its agent does not ask for permission")?;
+            unless(ask.and_then(PermissionRule::allowing).is_none(), "no rule can allow this alone")
+        }
         Action::Reject => unless(
             progress.requests.is_empty() && !matches!(status, Status::Approval { .. }),
             "it does not wait for a decision",

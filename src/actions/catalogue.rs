@@ -53,6 +53,8 @@ macro_rules! catalogue {
 catalogue! {
     /// Says yes to what the ticket waits for: its agent's permission request, or its approval.
     Approve = "approve" ("approve"), Answer, in [Fleet, Ticket], keys ["a"], cli [Ticket, Request, Decided, Note];
+    /// Says yes to the agent's permission request, and to exactly the same from now on, by a rule that you see first.
+    AllowAlways = "allow-always" ("always"), Answer, in [Fleet, Ticket], keys ["A"];
     /// Says no to what the ticket waits for, with a note that tells the agent why.
     Reject = "reject" ("reject"), Answer, in [Fleet, Ticket], keys ["x"], cli [Ticket, Request, Decided, Note];
     /// Answers the question of the ticket's agent.

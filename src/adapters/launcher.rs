@@ -8,6 +8,7 @@ mod captured;
 mod environment;
 mod faces;
 mod list;
+mod rulebook;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -23,6 +24,7 @@ use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
 use crate::domain::gate::Step;
+use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
 use crate::domain::ticket::Ticket;
@@ -45,12 +47,14 @@ pub struct Desk {
     pub size: (u16, u16),
     /// The user's environment.
     pub env: BTreeMap<String, String>,
+    /// The file rules are added to; `None` means none is.
+    pub settings_file: Option<PathBuf>,
 }
 
 impl Desk {
     /// Returns a desk with terminals of 120 by 40 cells.
     pub fn new(sessions_dir: PathBuf, spool_dir: PathBuf, exe: PathBuf, env: BTreeMap<String, String>) -> Self {
-        Self { sessions_dir, spool_dir, exe, size: (120, 40), env }
+        Self { sessions_dir, spool_dir, exe, size: (120, 40), env, settings_file: None }
     }
 }
 
@@ -114,6 +118,13 @@ impl Launcher for LibraryLauncher {
 
     fn compose(&self, order: WorkOrder) -> SlotFuture<'_, Result<Launch, SlotError>> {
         Box::pin(self.blocking(move |bench| bench.compose(&order)))
+    }
+
+    fn keep_rule(&self, rule: PermissionRule) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(self.blocking(move |bench| {
+            let path = bench.desk.settings_file.as_ref().ok_or_else(|| misconfigured("there is no settings file"))?;
+            rulebook::add(path, &rule)
+        }))
     }
 
     fn question(&self, order: WorkOrder) -> SlotFuture<'_, Result<String, SlotError>> {

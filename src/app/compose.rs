@@ -102,7 +102,9 @@ async fn watch_reports(spool: PathBuf, reports: mpsc::Sender<Arrival>) {
 
 fn launcher(house: &House) -> LibraryLauncher {
     let layout = house.layout();
+    let settings_file = Some(house.places.config_file.clone());
     let desk = Desk::new(layout.sessions(), layout.spool(), house.exe.clone(), house.env.clone());
+    let desk = Desk { settings_file, ..desk };
     LibraryLauncher::new(house.library(), house.settings.clone(), desk)
 }
 

@@ -12,7 +12,7 @@ use crate::domain::fleet::Fleet;
 use crate::domain::gate::{GateResult, Proving};
 use crate::domain::ids::TicketKey;
 use crate::domain::mode::Mode;
-use crate::domain::session::{Ask, Outcome, Request};
+use crate::domain::session::{Answer, Ask, Outcome, Request};
 use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
@@ -162,7 +162,8 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             (Some(Zone::Respond), format!("waits for a decision: {question} (`aotui approve {key} --phase {phase}`)"))
         }
         TicketEvent::Asked { request } => (Some(Zone::Respond), asks(key, request)),
-        TicketEvent::Answered { .. } => (None, "was answered".to_owned()),
+        TicketEvent::Answered { by: None, .. } => (None, "was answered".to_owned()),
+        TicketEvent::Answered { answer, by: Some(by), .. } => (None, format!("{} by rule: {by}", answer_words(answer))),
         TicketEvent::Withdrawn { .. } => (None, "no longer asks".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
         TicketEvent::Completed { needs_attention: true } if key.is_walk() => (None, "failed".to_owned()),
@@ -202,6 +203,15 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::WorkspaceRemoved { .. } => return None,
     };
     Some(said)
+}
+
+/// Says what an answer was.
+fn answer_words(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Allow => "was allowed it",
+        Answer::Deny { .. } => "was denied it",
+        Answer::Reply { .. } => "was answered",
+    }
 }
 
 /// Says what else happened to a ticket that is as it was before it.

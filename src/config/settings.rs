@@ -10,6 +10,7 @@ use super::paths::Places;
 use super::triage::{self, TriageRule};
 use super::yaml::{self, Node, Value};
 use crate::domain::ids::AgentName;
+use crate::domain::permission::PermissionRule;
 use crate::domain::problem::Problem;
 use crate::domain::rules::Rules;
 
@@ -291,6 +292,15 @@ impl Settings {
                 report.error(at, format!("`defaultAgent` names `{value}`, which is not an agent"), hint);
             }
         }
+    }
+
+    /// Returns whether `text`, the content of a settings file, is sound and has this rule among its `permissions`.
+    pub fn has_rule(text: &str, rule: &PermissionRule) -> bool {
+        let mut report = Report::new("");
+        let Ok(node) = yaml::parse("", text) else { return false };
+        let list = node.get("permissions").filter(|list| list.value != Value::Null);
+        let rules = list.map(|list| house_rules::permissions(list, "the settings", &mut report));
+        report.errors.is_empty() && rules.is_some_and(|rules| rules.contains(rule))
     }
 
     /// Returns the settings file that a person starts with: every key, explained, at its default.

@@ -106,6 +106,11 @@ pub enum TicketAction {
         #[serde(default)]
         note: Option<String>,
     },
+    /// Says yes to the agent's permission request, and to exactly the same from now on, by a rule that is kept.
+    ApproveAlways {
+        /// The request.
+        request: RequestId,
+    },
     /// Says no: to the agent's permission request, or to the approval phase.
     Reject {
         /// What was decided on.

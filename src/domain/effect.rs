@@ -9,6 +9,7 @@ use super::agent_report::AgentReport;
 use super::agent_run::AgentEnd;
 use super::gate::CheckReport;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
+use super::permission::PermissionRule;
 use super::plan::Plan;
 use super::session::{Answer, StoppedBy};
 use super::ticket::{Checkout, Failure, Ticket};
@@ -60,6 +61,11 @@ pub enum Effect {
     ReadList {
         /// The phase to read it for; its session does not exist.
         order: Box<WorkOrder>,
+    },
+    /// Keeps a rule for good.
+    KeepRule {
+        /// The rule.
+        rule: PermissionRule,
     },
     /// Gives an agent its answer.
     DeliverAnswer {

@@ -218,12 +218,15 @@ pub enum TicketEvent {
         /// The request.
         request: Request,
     },
-    /// A person answered.
+    /// A person answered, or a rule.
     Answered {
         /// The request.
         request: RequestId,
         /// The answer.
         answer: Answer,
+        /// The rule or policy that answered; `None` means a person.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Its agent no longer asks.
     Withdrawn {

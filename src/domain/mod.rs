@@ -22,6 +22,7 @@ pub mod plan;
 pub mod problem;
 pub mod rules;
 pub mod session;
+mod shell;
 pub mod ticket;
 pub mod time;
 pub mod usage;

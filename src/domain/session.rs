@@ -45,6 +45,17 @@ pub enum Ask {
     },
 }
 
+impl Ask {
+    /// Says on one line what is asked.
+    pub fn in_short(&self) -> String {
+        let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+        match self {
+            Self::Permission { tool, detail, .. } => format!("wants to use {tool}: {}", first(detail)),
+            Self::Question { text, .. } => format!("asks: {}", first(text)),
+        }
+    }
+}
+
 /// What a tool is to be used on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "on")]

@@ -172,6 +172,7 @@ fn panic_report(effect: &Effect) -> Option<Report> {
         Effect::StopSession { .. }
         | Effect::FreezeSession { .. }
         | Effect::Look { .. }
+        | Effect::KeepRule { .. }
         | Effect::DeliverAnswer { .. }
         | Effect::LeaveSession { .. }
         | Effect::KeepSession { .. }
@@ -222,6 +223,12 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
                 _ => failure_of(&error),
             });
             Some(Report::Listed { key, phase, result })
+        }
+        Effect::KeepRule { rule } => {
+            if let Err(error) = slots.launcher.keep_rule(rule.clone()).await {
+                tracing::error!("the rule `{rule}` holds until aotui ends, but it is not in your settings: {error}");
+            }
+            None
         }
         Effect::DeliverAnswer { session, request, answer } => {
             deliver(&slots, session, request, answer).await;

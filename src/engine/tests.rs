@@ -15,6 +15,7 @@ use crate::domain::agent_run::AgentEnd;
 use crate::domain::effect::{Effect, Report, SessionEnd, Signs, WorkOrder};
 use crate::domain::gate::CheckReport;
 use crate::domain::ids::{RequestId, SessionId, WorkflowName};
+use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::session::{Answer, StoppedBy};
 use crate::domain::ticket::{Checkout, FailureClass, Ticket};
@@ -93,6 +94,10 @@ impl Launcher for World {
             recording_limit: 64 << 20,
         };
         Box::pin(async { Ok(launch) })
+    }
+
+    fn keep_rule(&self, _: PermissionRule) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn question(&self, _: WorkOrder) -> SlotFuture<'_, Result<String, SlotError>> {

@@ -12,7 +12,7 @@ use crate::domain::activity::Sighting;
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::ids::{RequestId, SessionId};
-use crate::domain::session::{Answer, Ask};
+use crate::domain::session::{Answer, Ask, Target};
 
 /// A request that waits: open for as long as this exists, and until it is answered or withdrawn.
 #[derive(Debug)]
@@ -88,7 +88,10 @@ impl Reporter {
     /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.
     pub fn permission(&self, tool: &str, detail: &str, reason: Option<&str>) -> Result<Answer, ReportError> {
         let reason = reason.map(str::to_owned);
-        self.ask_and_wait(Ask::Permission { tool: tool.into(), detail: detail.into(), reason, target: None })
+        // What a shell is to run is said by the words themselves.
+        let is_shell = ["bash", "sh", "shell"].iter().any(|name| tool.eq_ignore_ascii_case(name));
+        let target = is_shell.then(|| Target::Command { command: detail.to_owned() });
+        self.ask_and_wait(Ask::Permission { tool: tool.into(), detail: detail.into(), reason, target })
     }
 
     /// Asks a question, with suggested answers where there are any, and waits for the answer.
@@ -102,6 +105,7 @@ impl Reporter {
         directory_in(&self.session_dir)?;
         // Where there can be no pipe the request stays open until it is answered, withdrawn or the session ends.
         let shown = show(&self.session_dir, &id).ok();
+        let ask = with_real_path(ask, env::var_os("AOTUI_WORKTREE").map(PathBuf::from));
         self.send(AgentReport::Ask { request: id.clone(), ask })?;
         Ok(Asking { id, _shown: shown })
     }
@@ -129,6 +133,30 @@ impl Reporter {
     fn send(&self, report: AgentReport) -> Result<(), ReportError> {
         send(&self.spool, &self.session, report).map(|_| ())
     }
+}
+
+/// Returns a request in which the path it is about is where it really leads: relative to the worktree where it is in it,
+/// else absolute. Rules go by that, so a link out of the worktree leads out of what they allow.
+fn with_real_path(mut ask: Ask, worktree: Option<PathBuf>) -> Ask {
+    if let Ask::Permission { target: Some(Target::Path { path }), .. } = &mut ask
+        && let Some(real) = real_path(Path::new(path), worktree)
+    {
+        *path = real;
+    }
+    ask
+}
+
+fn real_path(path: &Path, worktree: Option<PathBuf>) -> Option<String> {
+    let tree = worktree?.canonicalize().ok()?;
+    let whole = env::current_dir().ok()?.join(path);
+    // What is not there yet will be made in the nearest directory that is.
+    let (real, rest) = whole.ancestors().find_map(|above| {
+        let rest = whole.strip_prefix(above).ok()?;
+        Some((above.canonicalize().ok()?, rest.to_owned()))
+    })?;
+    let real = real.join(rest);
+    let inside = real.strip_prefix(&tree).unwrap_or(&real);
+    Some(inside.to_str()?.to_owned())
 }
 
 /// Returns a short id that no other request of the same session has.

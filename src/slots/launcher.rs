@@ -6,6 +6,7 @@ use super::runtime::Launch;
 use super::workspace::WorkspaceRequest;
 use super::{SlotError, SlotFuture};
 pub use crate::domain::effect::WorkOrder;
+use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::ticket::Ticket;
 use crate::domain::workflow::Workflow;
@@ -20,6 +21,9 @@ pub trait Launcher: Send + Sync {
 
     /// Returns what to start. Writes the prompt file into the session's directory; may be repeated.
     fn compose(&self, order: WorkOrder) -> SlotFuture<'_, Result<Launch, SlotError>>;
+
+    /// Adds a rule to the user's settings.
+    fn keep_rule(&self, rule: PermissionRule) -> SlotFuture<'_, Result<(), SlotError>>;
 
     /// Returns the rendered question of an approval phase. May be repeated.
     fn question(&self, order: WorkOrder) -> SlotFuture<'_, Result<String, SlotError>>;

@@ -9,6 +9,7 @@ use crate::actions::Action;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::ids::TicketKey;
+use crate::domain::permission::PermissionRule;
 use crate::domain::session::{Ask, Request};
 use crate::domain::ticket::Ticket;
 
@@ -53,6 +54,7 @@ impl Model {
             Action::Palette => self.overlays.push(Overlay::palette(self)),
             Action::Back => return self.back(),
             Action::Approve
+            | Action::AllowAlways
             | Action::Reject
             | Action::Reply
             | Action::Tell
@@ -92,6 +94,13 @@ impl Model {
                 let what = if action == Action::Land { format!("landing {name}") } else { format!("approved {name}") };
                 self.close_about(&key);
                 send(&key, TicketAction::Approve { seen, note: None }, what)
+            }
+            Action::AllowAlways => {
+                let request = self.first_request().cloned();
+                match request.and_then(|request| Some((PermissionRule::allowing(&request.ask)?, request.id))) {
+                    Some((rule, request)) => self.open(Overlay::ConfirmRule { ticket: key, request, rule }),
+                    None => Vec::new(),
+                }
             }
             Action::Reject => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reject(seen))))),
             Action::Reply => match seen.request {
@@ -150,6 +159,11 @@ impl Model {
                 send(&ticket, TicketAction::Retry { interrupt: true }, what)
             }
             Overlay::ConfirmAll { action } => to_all(action),
+            Overlay::ConfirmRule { ticket, request, .. } => {
+                self.close_about(&ticket);
+                let what = format!("approved {}, and the same from now on", ticket.ticket);
+                send(&ticket, TicketAction::ApproveAlways { request }, what)
+            }
             Overlay::Confirm { ticket, .. } => send(&ticket, TicketAction::Stop, format!("stopping {}", ticket.ticket)),
             Overlay::Help(_) | Overlay::Problems(_) | Overlay::Detail { .. } | Overlay::Request { .. } => Vec::new(),
         }

@@ -223,7 +223,7 @@ fn ask(progress: &mut Progress, at: Timestamp, message: &str) {
 fn apply_said(progress: &mut Progress, what: &TicketEvent) {
     match what {
         TicketEvent::Asked { request } => progress.requests.push(request.clone()),
-        TicketEvent::Answered { request, answer } => {
+        TicketEvent::Answered { request, answer, .. } => {
             progress.requests.retain(|known| known.id != *request);
             progress.answered.push((request.clone(), answer.clone()));
         }

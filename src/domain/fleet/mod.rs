@@ -225,7 +225,8 @@ impl Fleet {
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
         let accounts = self.accounts.values().filter_map(|hold| hold.until);
-        let looks = self.walks().filter_map(|ticket| self.looked_after_at(ticket));
+        let looks =
+            self.walks().filter_map(|ticket| self.looked_after_at(ticket).or_else(|| self.unanswered_at(ticket)));
         self.walks().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).chain(looks).min()
     }
 

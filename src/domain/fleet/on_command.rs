@@ -7,6 +7,7 @@ use crate::domain::decision::{self, Matter, Seen};
 use crate::domain::effect::Effect;
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::{PhaseId, PlanId, RequestId, TicketKey};
+use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::problem::nearest;
 use crate::domain::session::{Answer, Outcome, Request, StoppedBy};
@@ -106,6 +107,7 @@ impl Turn<'_> {
         };
         match action {
             TicketAction::Approve { seen, note } => self.approve(&ticket, &seen, note),
+            TicketAction::ApproveAlways { request } => self.approve_always(&ticket, request),
             TicketAction::Reject { seen, note } => self.reject(&ticket, &seen, note),
             TicketAction::Reply { request, text } => self.reply(&ticket, request.as_ref(), text),
             TicketAction::Tell { text } => self.tell(&ticket, text),
@@ -131,6 +133,22 @@ impl Turn<'_> {
         Ok(())
     }
 
+    fn approve_always(&mut self, ticket: &Ticket, request: RequestId) -> Done {
+        let key = &ticket.brief.key;
+        let Matter::Request(request) = decision::to_approve(ticket, &Seen::request(request))? else {
+            return Err(Rejection::new(format!("the agent of `{key}` asks nothing")));
+        };
+        let Some(rule) = PermissionRule::allowing(&request.ask) else {
+            return Err(Rejection::new("no rule can allow this alone").hint("approve it this once"));
+        };
+        let rules = std::sync::Arc::make_mut(&mut self.fleet.policy.rules);
+        if !rules.permissions.contains(&rule) {
+            rules.permissions.push(rule.clone());
+            self.want(Effect::KeepRule { rule });
+        }
+        self.answer(key, &request, Answer::Allow)
+    }
+
     fn reject(&mut self, ticket: &Ticket, seen: &Seen, note: String) -> Done {
         let key = &ticket.brief.key;
         match decision::to_reject(ticket, seen)? {
@@ -154,9 +172,7 @@ impl Turn<'_> {
             return Err(Rejection::new(format!("the agent of `{key}` is gone")));
         };
         let request = request.id.clone();
-        self.heard_of(&session);
-        self.note(key, TicketEvent::Answered { request: request.clone(), answer: answer.clone() });
-        self.want(Effect::DeliverAnswer { session, request, answer });
+        self.give_answer(session, request, answer, None);
         Ok(())
     }
 

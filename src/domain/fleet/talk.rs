@@ -1,15 +1,20 @@
 //! What agents say while they work, what they ask, and what follows the end of a turn. An agent with a screen of its own
 //! does not end by itself: its turn does, and then it is told more or has to leave.
 
+use super::Fleet;
 use super::step::Turn;
+use super::watch::in_words;
 use crate::domain::activity::{Activity, Doing, Sighting, Source};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::{AgentEnd, AgentTurn};
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{RequestId, SessionId};
-use crate::domain::session::{Ask, Request};
+use crate::domain::permission::{Decision, PermissionRule, judge};
+use crate::domain::session::{Answer, Ask, Request};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status, Ticket};
+use crate::domain::time::Timestamp;
+use crate::domain::workflow::{PhaseKind, Unattended};
 
 /// Requests one session may have open, so that a mad agent cannot fill the state.
 const MAX_REQUESTS: usize = 32;
@@ -44,6 +49,32 @@ impl Progress {
 pub(super) fn unfinished(tail: String) -> Failure {
     let message = "left before the end of its turn".to_owned();
     Failure { class: FailureClass::Crashed, message, evidence: tail }
+}
+
+impl Fleet {
+    /// Returns the rule that decides about what the agent of a ticket asks; `None` where a person is asked without one.
+    pub fn judge(&self, ticket: &Ticket, ask: &Ask) -> Option<&PermissionRule> {
+        let rules = &self.policy.rules;
+        let phase = self.phase_of(ticket);
+        let named = phase.and_then(|phase| match &phase.kind {
+            PhaseKind::Agent { agent, .. } => agent.as_ref(),
+            _ => None,
+        });
+        let agent = self.agent_for(ticket, named).or_else(|| rules.default_agent.clone());
+        let of_agent = agent.and_then(|agent| rules.agents.get(&agent)).map(|rules| rules.permissions.as_slice());
+        let of_phase = phase.map(|phase| phase.asking.permissions.as_slice());
+        let all = rules.permissions.iter().chain(of_agent.into_iter().chain(of_phase).flatten());
+        judge(all, ask, ticket.progress.workspace.as_ref().map(|checkout| checkout.path.as_str()))
+    }
+
+    /// Returns when a person's silence is an answer; `None` where nothing is asked or the request waits on.
+    pub(super) fn unanswered_at(&self, ticket: &Ticket) -> Option<Timestamp> {
+        let Status::Running { .. } = ticket.progress.status else { return None };
+        let request = ticket.progress.requests.first().filter(|_| !self.mode.is_frozen())?;
+        let asking = &self.phase_of(ticket)?.asking;
+        let seconds = asking.unattended_seconds.filter(|_| asking.unattended != Unattended::Wait)?;
+        Some(self.counts_from(request.asked_at).plus_seconds(seconds))
+    }
 }
 
 impl Turn<'_> {
@@ -162,16 +193,72 @@ impl Turn<'_> {
         }
     }
 
+    /// Gives an agent its answer: a person's, or that of the rule or policy it is `by`.
+    pub(super) fn give_answer(&mut self, session: SessionId, request: RequestId, answer: Answer, by: Option<String>) {
+        self.heard_of(&session);
+        let said = TicketEvent::Answered { request: request.clone(), answer: answer.clone(), by };
+        self.note(&session.ticket.clone(), said);
+        self.want(Effect::DeliverAnswer { session, request, answer });
+    }
+
+    /// Does what is to be done about requests that nobody answered in time.
+    pub(super) fn unanswered_due(&mut self) {
+        let due = |ticket: &&std::sync::Arc<Ticket>| self.fleet.unanswered_at(ticket).is_some_and(|at| at <= self.now);
+        for ticket in self.fleet.walks().filter(due).cloned().collect::<Vec<_>>() {
+            self.unanswered(&ticket);
+        }
+    }
+
+    fn unanswered(&mut self, ticket: &Ticket) {
+        let Some(session) = ticket.progress.status.session().cloned() else { return };
+        let Some(asking) = self.fleet.phase_of(ticket).map(|phase| phase.asking.clone()) else { return };
+        let (Some(request), Some(seconds)) = (ticket.progress.requests.first(), asking.unattended_seconds) else {
+            return;
+        };
+        let waited = in_words(seconds);
+        match asking.unattended {
+            Unattended::Wait => {}
+            Unattended::Deny => {
+                let message = format!(
+                    "Nobody is there to answer (waited {waited}). Go on without it, or say at the end what you need."
+                );
+                self.give_answer(
+                    session,
+                    request.id.clone(),
+                    Answer::Deny { message },
+                    Some("unattended: deny".to_owned()),
+                );
+            }
+            Unattended::Park => {
+                let what = request.ask.in_short();
+                let message = format!("{what}; nobody answered for {waited}");
+                let failure = Failure { class: FailureClass::Unanswered, message, evidence: String::new() };
+                self.end_session(&ticket.brief.key, session, failure);
+            }
+        }
+    }
+
     fn on_ask(&mut self, session: &SessionId, request: RequestId, ask: Ask) {
         let key = &session.ticket;
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let progress = &ticket.progress;
         let open = progress.requests.iter().any(|known| known.id == request);
         let answered = progress.answered.iter().any(|(known, _)| *known == request);
-        if !open && !answered && progress.requests.len() < MAX_REQUESTS {
-            let asked = Request { id: request.clone(), ask, asked_at: self.now };
-            self.note(key, TicketEvent::Asked { request: asked });
-            self.want(Effect::WatchAsker { session: session.clone(), request });
+        if open || answered || progress.requests.len() >= MAX_REQUESTS {
+            return;
         }
+        let ticket = std::sync::Arc::clone(ticket);
+        let rule = self.fleet.judge(&ticket, &ask).cloned();
+        let asked = Request { id: request.clone(), ask, asked_at: self.now };
+        self.note(key, TicketEvent::Asked { request: asked });
+        let answer = match rule.as_ref().map(|rule| rule.decision) {
+            Some(Decision::Allow) => Answer::Allow,
+            Some(Decision::Deny) => Answer::Deny { message: "A rule of your user forbids this.".to_owned() },
+            Some(Decision::Ask) | None => {
+                return self.want(Effect::WatchAsker { session: session.clone(), request });
+            }
+        };
+        let by = rule.map(|rule| rule.to_string());
+        self.give_answer(session.clone(), request, answer, by);
     }
 }

@@ -4,6 +4,7 @@ mod failing;
 mod gates;
 mod graphs;
 mod random;
+mod rules;
 mod stories;
 mod talk;
 mod walks;

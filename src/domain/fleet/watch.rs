@@ -50,7 +50,7 @@ impl Fleet {
     }
 
     /// Returns from when on silence counts: never over time in which the machine slept or everything stood still.
-    fn counts_from(&self, since: Timestamp) -> Timestamp {
+    pub(super) fn counts_from(&self, since: Timestamp) -> Timestamp {
         let read = self.clock.as_ref().map(|clock| clock.at);
         [read, self.mode_since].into_iter().flatten().fold(since, Timestamp::max)
     }

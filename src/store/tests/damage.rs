@@ -80,7 +80,7 @@ fn lives() -> Vec<(&'static str, Vec<TicketEvent>)> {
             walk(
                 vec![
                     TicketEvent::Asked { request },
-                    TicketEvent::Answered { request: "r1".parse().unwrap(), answer: Answer::Allow },
+                    TicketEvent::Answered { request: "r1".parse().unwrap(), answer: Answer::Allow, by: None },
                 ],
                 "D",
             ),

@@ -4,7 +4,8 @@ use ratatui::text::Line;
 
 use crate::actions::Action;
 use crate::domain::ids::TicketKey;
-use crate::tui::format::clean;
+use crate::domain::permission::PermissionRule;
+use crate::tui::format::{clean, wrap};
 use crate::tui::model::Model;
 use crate::tui::theme::Role;
 
@@ -17,6 +18,15 @@ pub(super) fn lines(model: &Model, key: &TicketKey, action: Action) -> Vec<Line<
 /// Asks about everything.
 pub(super) fn lines_for_all(model: &Model, action: Action) -> Vec<Line<'static>> {
     question(model, format!("{} at work", model.fleet.at_work()), action)
+}
+
+/// Asks about a rule, which is shown as it will be kept.
+pub(super) fn lines_for_rule(model: &Model, rule: &PermissionRule, columns: usize) -> Vec<Line<'static>> {
+    let theme = &model.setup.theme;
+    let what =
+        "From now on any agent may do exactly this without asking; the rule goes into `permissions` of your settings.";
+    let lines = wrap(&rule.to_string(), columns).into_iter().map(|line| Line::styled(line, theme.style(Role::Strong)));
+    lines.chain(wrap(what, columns).into_iter().map(|line| Line::styled(line, theme.style(Role::Warn)))).collect()
 }
 
 fn question(model: &Model, about: String, action: Action) -> Vec<Line<'static>> {

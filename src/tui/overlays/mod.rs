@@ -25,7 +25,8 @@ use super::widgets::reader::Scroll;
 use crate::actions::{Action, Context};
 use crate::domain::decision::Seen;
 use crate::domain::fleet::Fleet;
-use crate::domain::ids::{PhaseId, SessionId, TicketKey};
+use crate::domain::ids::{PhaseId, RequestId, SessionId, TicketKey};
+use crate::domain::permission::PermissionRule;
 
 /// Something over the table.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub(super) enum Overlay {
     Form(Box<Form>),
     /// An action that ends a session.
     Confirm { ticket: TicketKey, action: Action, session: SessionId },
+    /// A rule that is kept from now on.
+    ConfirmRule { ticket: TicketKey, request: RequestId, rule: PermissionRule },
     /// An action that costs something on every ticket.
     ConfirmAll { action: Action },
 }
@@ -68,7 +71,7 @@ impl Overlay {
             Overlay::Detail { .. } | Overlay::Request { .. } => &[Context::Ticket, Context::Reader],
             Overlay::Palette(_) | Overlay::Picker { .. } => &[Context::List],
             Overlay::Form(_) => &[Context::Form],
-            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => &[Context::Confirm],
+            Overlay::Confirm { .. } | Overlay::ConfirmRule { .. } | Overlay::ConfirmAll { .. } => &[Context::Confirm],
         }
     }
 
@@ -78,7 +81,8 @@ impl Overlay {
             Overlay::Detail { ticket, .. }
             | Overlay::Request { ticket, .. }
             | Overlay::Picker { ticket, .. }
-            | Overlay::Confirm { ticket, .. } => Some(ticket),
+            | Overlay::Confirm { ticket, .. }
+            | Overlay::ConfirmRule { ticket, .. } => Some(ticket),
             Overlay::Form(form) => Some(&form.ticket),
             Overlay::Help(_) | Overlay::Problems(_) | Overlay::Palette(_) | Overlay::ConfirmAll { .. } => None,
         }
@@ -96,6 +100,7 @@ impl Overlay {
         match self {
             Overlay::Request { seen, .. } => seen.is_over(ticket),
             Overlay::Form(form) => form.purpose.seen().is_over(ticket),
+            Overlay::ConfirmRule { request, .. } => Seen::request(request.clone()).is_over(ticket),
             Overlay::Confirm { session, .. } => ticket.progress.status.session() != Some(session),
             _ => false,
         }
@@ -112,7 +117,9 @@ impl Overlay {
             }
             Overlay::Form(form) if form.options.is_empty() => vec![Action::Accept, Action::NewLine, Action::Back],
             Overlay::Form(_) => vec![Action::Accept, Action::Suggest, Action::NewLine, Action::Back],
-            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => vec![Action::Yes, Action::Back],
+            Overlay::Confirm { .. } | Overlay::ConfirmRule { .. } | Overlay::ConfirmAll { .. } => {
+                vec![Action::Yes, Action::Back]
+            }
         }
     }
 
@@ -127,6 +134,7 @@ impl Overlay {
             | Overlay::Detail { .. }
             | Overlay::Request { .. }
             | Overlay::Confirm { .. }
+            | Overlay::ConfirmRule { .. }
             | Overlay::ConfirmAll { .. } => {}
         }
     }
@@ -151,7 +159,7 @@ impl Overlay {
             Overlay::Palette(chooser) => chooser.act(action),
             Overlay::Picker { phases, .. } => phases.act(action),
             Overlay::Form(form) => form.act(action),
-            Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => {}
+            Overlay::Confirm { .. } | Overlay::ConfirmRule { .. } | Overlay::ConfirmAll { .. } => {}
         }
     }
 
@@ -166,6 +174,7 @@ impl Overlay {
             Overlay::Request { ticket, seen, .. } => request::lines(model, ticket, seen.request.as_ref(), columns),
             Overlay::Confirm { ticket, action, .. } => confirm::lines(model, ticket, *action),
             Overlay::ConfirmAll { action } => confirm::lines_for_all(model, *action),
+            Overlay::ConfirmRule { rule, .. } => confirm::lines_for_rule(model, rule, columns),
             Overlay::Form(form) => form.lines(model, columns),
             Overlay::Palette(_) | Overlay::Picker { .. } => Vec::new(),
         }
@@ -181,6 +190,7 @@ impl Overlay {
             Overlay::Palette(_) => plain("actions and tickets"),
             Overlay::Picker { ticket, .. } => (format!("{}: go on with", ticket.ticket), String::new()),
             Overlay::Form(form) => plain(&form.title()),
+            Overlay::ConfirmRule { ticket, .. } => (format!("always allow {}?", ticket.ticket), String::new()),
             Overlay::ConfirmAll { action } => (format!("{}?", action.spec().label), String::new()),
             Overlay::Confirm { ticket, action, .. } => (format!("{action} {}?", ticket.ticket), String::new()),
         }
@@ -253,7 +263,7 @@ pub(super) fn draw(model: &Model, buffer: &mut Buffer) {
         | Overlay::Request { scroll, .. } => {
             scroll.draw(&overlay.lines(model, usize::from(sheet.inner.width)), sheet.inner, buffer);
         }
-        Overlay::Confirm { .. } | Overlay::ConfirmAll { .. } => {
+        Overlay::Confirm { .. } | Overlay::ConfirmRule { .. } | Overlay::ConfirmAll { .. } => {
             Scroll::default().draw(&overlay.lines(model, usize::from(sheet.inner.width)), sheet.inner, buffer);
         }
     }

@@ -152,6 +152,7 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
             };
             Report::SessionEnded { session: order.session.clone(), end }
         }
+        Effect::KeepRule { .. } => return None,
         Effect::Look { order } => {
             let seen = how.is_multiple_of(3).then_some(world.now);
             let signs = Signs { life: seen, result: seen, busy: how.is_multiple_of(2) };
