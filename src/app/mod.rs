@@ -148,6 +148,14 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let (library, repo) = (house.library(), repository_of(&house.cwd));
             match verb {
                 WorkflowVerb::List => say(&workflow::list(&library, repo.as_deref()))?,
+                WorkflowVerb::Show { name } => say(&workflow::show(&library, repo.as_deref(), &name)?)?,
+                WorkflowVerb::Graph { name, mermaid } => {
+                    say(&workflow::graph(&library, repo.as_deref(), &name, mermaid)?)?
+                }
+                WorkflowVerb::Simulate { name, outcomes, items } => {
+                    let items = usize::try_from(items).unwrap_or_default();
+                    say(&workflow::simulate(&library, repo.as_deref(), &name, &outcomes, items)?)?
+                }
                 WorkflowVerb::Check { file } => {
                     let file = file.map(|file| house.cwd.join(file));
                     say(&workflow::check(&library, repo.as_deref(), file.as_deref())?)?

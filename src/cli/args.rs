@@ -305,17 +305,59 @@ fn logs() -> Command {
 }
 
 fn workflow() -> Command {
-    verb("workflow", "Lists and checks workflows", &["aotui workflow list", "aotui workflow check my.yaml"])
-        .subcommand_required(true)
-        .subcommand(verb("list", "Lists the workflows that tickets can use here", &["aotui workflow list"]))
-        .subcommand(
-            verb(
-                "check",
-                "Checks a workflow file, or all workflows, and prints every defect",
-                &["aotui workflow check", "aotui workflow check .aotui/workflows/release.yaml"],
-            )
-            .arg(path("file", "FILE", "The file; all workflows unless given")),
+    let name = || Arg::new("name").value_name("WORKFLOW").required(true).help("Its name, or the path of its file");
+    verb(
+        "workflow",
+        "Lists, checks, shows, draws and simulates workflows",
+        &[
+            "aotui workflow list",
+            "aotui workflow check my.yaml",
+            "aotui workflow simulate standard --outcome test=fail",
+        ],
+    )
+    .subcommand_required(true)
+    .subcommand(
+        verb("show", "Says what a workflow does, phase by phase", &["aotui workflow show standard"]).arg(name()),
+    )
+    .subcommand(
+        verb(
+            "graph",
+            "Draws a workflow",
+            &["aotui workflow graph standard", "aotui workflow graph standard --mermaid > standard.mmd"],
         )
+        .arg(name())
+        .arg(flag("mermaid", "Prints it as Mermaid text")),
+    )
+    .subcommand(
+        verb(
+            "simulate",
+            "Walks a workflow without running anything, with the outcomes you choose",
+            &[
+                "aotui workflow simulate standard",
+                "aotui workflow simulate standard --outcome test=fail,pass --outcome review=reject,approve",
+                "aotui workflow simulate overnight --outcome reviews.security=fail",
+            ],
+        )
+        .arg(name())
+        .arg(many(
+            "outcome",
+            "PHASE=OUTCOMES",
+            "Outcomes one after the other, then `pass`: `pass`, `fail`, and `not-yet` of a poll; may be repeated",
+        ))
+        .arg(
+            option("items", "N", "How many items lists have; 3 unless given")
+                .value_parser(value_parser!(u32).range(0..=50)),
+        ),
+    )
+    .subcommand(verb("list", "Lists the workflows that tickets can use here", &["aotui workflow list"]))
+    .subcommand(
+        verb(
+            "check",
+            "Checks a workflow file, or all workflows, and prints every defect",
+            &["aotui workflow check", "aotui workflow check .aotui/workflows/release.yaml"],
+        )
+        .arg(path("file", "FILE", "The file; all workflows unless given")),
+    )
 }
 
 fn trust() -> Command {

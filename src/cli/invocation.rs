@@ -281,6 +281,27 @@ pub struct DemoArgs {
 pub enum WorkflowVerb {
     /// List them.
     List,
+    /// Say what one does.
+    Show {
+        /// Its name, or the path of its file.
+        name: String,
+    },
+    /// Draw one.
+    Graph {
+        /// Its name, or the path of its file.
+        name: String,
+        /// Whether as Mermaid text.
+        mermaid: bool,
+    },
+    /// Walk one without running anything.
+    Simulate {
+        /// Its name, or the path of its file.
+        name: String,
+        /// Chosen outcomes, as they were typed.
+        outcomes: Vec<String>,
+        /// How many items lists have.
+        items: u32,
+    },
     /// Check one file, or all.
     Check {
         /// The file.
@@ -375,6 +396,15 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(match matches.subcommand() {
+            Some(("show", matches)) => WorkflowVerb::Show { name: needed(matches, "name") },
+            Some(("graph", matches)) => {
+                WorkflowVerb::Graph { name: needed(matches, "name"), mermaid: matches.get_flag("mermaid") }
+            }
+            Some(("simulate", matches)) => WorkflowVerb::Simulate {
+                name: needed(matches, "name"),
+                outcomes: matches.get_many("outcome").into_iter().flatten().cloned().collect(),
+                items: matches.get_one("items").copied().unwrap_or(3),
+            },
             Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },
             _ => WorkflowVerb::List,
         }),

@@ -23,6 +23,7 @@ pub mod problem;
 pub mod rules;
 pub mod session;
 mod shell;
+pub mod simulate;
 pub mod ticket;
 pub mod time;
 pub mod usage;
