@@ -4,34 +4,9 @@
 
 use serde_json::{Value, json};
 
+use super::talk::Wish;
 use crate::agent::{asks, decision};
 use crate::domain::session::{Answer, Ask};
-
-/// Something the agent wants of its host.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Wish {
-    /// An answer: allow a tool, or a choice.
-    Ask {
-        /// Names the wish.
-        id: String,
-        /// What is asked, one after the other.
-        asks: Vec<Ask>,
-        /// What the tool was given; goes back with the answer.
-        input: Value,
-    },
-    /// An earlier wish is withdrawn.
-    Cancel {
-        /// Its name.
-        id: String,
-    },
-    /// Something this host does not know.
-    Unknown {
-        /// Names the wish.
-        id: String,
-        /// What it is.
-        what: String,
-    },
-}
 
 /// Returns the message that opens the conversation.
 pub(super) fn hello() -> Value {

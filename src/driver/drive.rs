@@ -4,17 +4,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ChildStdin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::acp::Client;
 use super::child::{Agent, Arrival};
-use super::claude::{self, Wish};
 use super::console::Console;
 use super::leftovers;
 use super::order::{DriveOrder, note_result, write_outcome};
+use super::talk::{Talk, Wish};
 use crate::agent::{Account, Exit, Signal, Transcript, activity, next_chance};
 use crate::config::agents::Protocol;
 use crate::domain::activity::{Doing, Sighting};
@@ -48,7 +49,7 @@ pub fn drive(order: &Path) -> io::Result<u8> {
         signal_hook::flag::register(signal, Arc::clone(&told))?;
     }
     let mut driver = Driver::start(order, reporter, &session_dir)?;
-    let exit = driver.run()?;
+    let exit = driver.run(&told)?;
     let mut end = driver.end(exit);
     if let (Some(message), None) = (&driver.order.commit, &end.failure) {
         end.failure = driver.commit(message);
@@ -75,6 +76,8 @@ struct Driver {
     reporter: Reporter,
     console: Console,
     agent: Agent,
+    /// How one talks with it; `None` where it only prints.
+    talk: Option<Talk>,
     account: Account,
     transcript: Transcript,
     open: Vec<Open>,
@@ -91,18 +94,24 @@ struct Driver {
 
 impl Driver {
     fn start(order: DriveOrder, reporter: Reporter, session_dir: &Path) -> io::Result<Self> {
-        let two_way = order.headless.protocol == Protocol::Claude;
+        let mut talk = match order.headless.protocol {
+            Protocol::Claude => Some(Talk::Claude),
+            Protocol::Acp => {
+                let cwd = std::env::current_dir()?.to_string_lossy().into_owned();
+                Some(Talk::Acp(Client::new(cwd, order.conversation.clone())))
+            }
+            Protocol::Lines | Protocol::Text => None,
+        };
         let console = Console::open(session_dir);
-        let hint = if two_way { "; type a message and press Enter to say more" } else { "" };
+        let hint = if talk.is_some() { "; type a message and press Enter to say more" } else { "" };
         console.print(&format!("\x1b[2m{} without a screen of its own{hint}\x1b[0m\r\n", order.agent));
-        let mut agent = Agent::start(&order.argv, order.prompt.is_some(), two_way).map_err(|error| {
+        let mut agent = Agent::start(&order.argv, order.prompt.is_some(), talk.is_some()).map_err(|error| {
             io::Error::new(error.kind(), format!("`{}`: {error}", order.argv.first().map_or("", |program| program)))
         })?;
         if let Some(path) = &order.prompt {
             let prompt = std::fs::read_to_string(path)?;
-            if two_way {
-                send(&mut agent.stdin, &claude::hello());
-                send(&mut agent.stdin, &claude::say(&prompt));
+            if let Some(talk) = &mut talk {
+                talk.open(&prompt).iter().for_each(|message| send(&mut agent.stdin, message));
             } else if let Some(mut stdin) = agent.stdin.take() {
                 // An agent that leaves early does not read all of it; that is its own business. A thread writes, as a
                 // long prompt may not fit into the pipe before the agent reads.
@@ -115,6 +124,7 @@ impl Driver {
             reporter,
             console,
             agent,
+            talk,
             account,
             transcript: Transcript::default(),
             open: Vec::new(),
@@ -127,8 +137,11 @@ impl Driver {
         })
     }
 
-    fn run(&mut self) -> io::Result<Exit> {
+    fn run(&mut self, told: &AtomicBool) -> io::Result<Exit> {
         loop {
+            if told.swap(false, Ordering::Relaxed) {
+                self.cancel();
+            }
             match self.agent.arrivals.recv_timeout(LOOK) {
                 Ok(Arrival::Out(line)) => self.line(&line),
                 Ok(Arrival::Error(line)) => self.error(&line),
@@ -152,12 +165,17 @@ impl Driver {
 
     fn line(&mut self, line: &str) {
         self.console.keep(line);
-        if self.order.headless.protocol == Protocol::Claude
-            && let Some(wish) = claude::wish(line)
-        {
-            return self.wish(wish);
-        }
-        for signal in self.order.headless.read(line) {
+        let signals = match self.talk.as_mut().and_then(|talk| talk.hear(line)) {
+            Some(heard) => {
+                heard.send.iter().for_each(|message| send(&mut self.agent.stdin, message));
+                if let Some(wish) = heard.wish {
+                    self.wish(wish);
+                }
+                heard.signals
+            }
+            None => self.order.headless.read(line),
+        };
+        for signal in signals {
             self.account.take(&signal);
             if let Signal::Conversation { id } = &signal
                 && self.conversation.as_ref() != Some(id)
@@ -222,13 +240,21 @@ impl Driver {
 
     fn typed(&mut self, line: &str) {
         let line = line.trim();
-        if !line.is_empty() && self.agent.stdin.is_some() {
+        if let (Some(talk), true, false) = (&mut self.talk, self.agent.stdin.is_some(), line.is_empty()) {
             self.turns += 1;
-            send(&mut self.agent.stdin, &claude::say(line));
+            talk.say(line).iter().for_each(|message| send(&mut self.agent.stdin, message));
+        }
+    }
+
+    /// Has an agent that is told by its protocol end its turn, as the session is to end.
+    fn cancel(&mut self) {
+        if let Some(message) = self.talk.as_ref().and_then(Talk::cancel) {
+            send(&mut self.agent.stdin, &message);
         }
     }
 
     fn wish(&mut self, wish: Wish) {
+        let Some(talk) = &self.talk else { return };
         match wish {
             Wish::Ask { id, asks, input } => match asks.first().cloned().map(|ask| self.reporter.ask(ask)) {
                 Some(Ok(request)) => {
@@ -237,22 +263,22 @@ impl Driver {
                 // What cannot be asked is not allowed.
                 Some(Err(error)) => {
                     let message = format!("nobody could be asked: {error}");
-                    send(&mut self.agent.stdin, &claude::reply(&id, &asks, &input, &[Answer::Deny { message }]));
+                    send(&mut self.agent.stdin, &talk.reply(&id, &asks, &input, &[Answer::Deny { message }]));
                 }
-                None => send(&mut self.agent.stdin, &claude::refuse(&id, "a request without a question")),
+                None => send(&mut self.agent.stdin, &talk.refuse(&id, "a request without a question")),
             },
             Wish::Cancel { id } => {
                 for open in self.open.extract_if(.., |open| open.wish == id) {
                     let _ = self.reporter.withdraw(open.request.id);
                 }
             }
-            Wish::Unknown { id, what } => send(&mut self.agent.stdin, &claude::refuse(&id, &what)),
+            Wish::Unknown { id, what } => send(&mut self.agent.stdin, &talk.refuse(&id, &what)),
         }
     }
 
     /// Gives the agent the answers that came.
     fn answer(&mut self) {
-        let (reporter, stdin) = (&self.reporter, &mut self.agent.stdin);
+        let (reporter, stdin, Some(talk)) = (&self.reporter, &mut self.agent.stdin, &self.talk) else { return };
         self.open.retain_mut(|open| {
             let Some(answer) = reporter.answered(&open.request.id) else { return true };
             let over = matches!(answer, Answer::Deny { .. });
@@ -263,7 +289,7 @@ impl Driver {
                 open.request = request;
                 return true;
             }
-            send(stdin, &claude::reply(&open.wish, &open.asks, &open.input, &open.answers));
+            send(stdin, &talk.reply(&open.wish, &open.asks, &open.input, &open.answers));
             false
         });
     }

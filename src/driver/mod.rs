@@ -5,12 +5,14 @@
 //! the engine by files alone: reports in the spool, answers and `outcome.json` in the session's directory. It decides
 //! nothing about the ticket.
 
+mod acp;
 mod child;
 mod claude;
 mod console;
 mod drive;
 mod leftovers;
 mod order;
+mod talk;
 
 pub use drive::drive;
 pub use order::{DriveOrder, OUTCOME_FILE, RESULTS_FILE, STREAM_FILE, note_result, read_outcome, write_outcome};

@@ -201,3 +201,50 @@ fi
     assert_eq!((outcomes.len(), failure["class"].as_str()), (2, Some("stalled")), "{outcomes:#?}");
     assert_eq!(failure["message"], "gave no sign of life for 3 s");
 }
+
+#[test]
+fn an_agent_that_speaks_the_agent_client_protocol_asks_works_and_takes_its_conversation_up_again() {
+    let home = Home::new();
+    // The first time it ends in the middle of its turn; then it takes the conversation up.
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+said() { IFS= read -r line || exit 1; case $line in *"\"method\":\"$1\""*) ;; *) echo "wanted $1, not $line" >&2; exit 9;; esac; }
+out() { printf '%s\n' "$1"; }
+said initialize
+out '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"agentCapabilities":{"loadSession":true}}}'
+if [ -e "$AOTUI_SESSION_DIR/../seen" ]; then
+  said session/load; case $line in *'"sessionId":"s-9"'*) ;; *) exit 8;; esac
+  out '{"jsonrpc":"2.0","method":"session/update","params":{"update":{"sessionUpdate":"agent_message_chunk","content":{"type":"text","text":"words of before"}}}}'
+  out '{"jsonrpc":"2.0","id":2,"result":null}'
+else
+  said session/new
+  out '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s-9","models":{"currentModelId":"brain-2"}}}'
+fi
+said session/prompt; case $line in *'Do Write a greeting'*) ;; *) exit 7;; esac
+if [ ! -e "$AOTUI_SESSION_DIR/../seen" ]; then touch "$AOTUI_SESSION_DIR/../seen"; kill -KILL $$; fi
+out '{"jsonrpc":"2.0","id":70,"method":"session/request_permission","params":{"sessionId":"s-9","toolCall":{"toolCallId":"c","kind":"execute","title":"Commit","rawInput":{"command":"git commit -m  Add"}},"options":[{"optionId":"a","kind":"allow_once","name":"Yes"},{"optionId":"r","kind":"reject_once","name":"No"}]}}'
+IFS= read -r answer
+case $answer in *'"id":70'*'"optionId":"a"'*) echo hello > greeting; git add greeting; git commit -qm 'Add a greeting';; esac
+out '{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn","usage":{"inputTokens":11,"outputTokens":7}}}'
+while read -r more; do :; done
+"#,
+    );
+    let record = format!("  mine:\n    command: {program}\n    headless: {{protocol: acp, mustEnd: true}}\n");
+    let repo = with_ticket(&home, &record, "mine");
+    let (mut code, mut ticket) = ran(&home, &repo);
+    if ticket["zone"] == "failed" {
+        home.ok(&repo, &["retry", "T"]);
+        (code, ticket) = ran(&home, &repo);
+    }
+    assert_eq!((code, ticket["why"].as_str()), (4, Some("wants to use execute: git commit -m  Add")), "{ticket:#}");
+    home.ok(&repo, &["approve", "T"]);
+    let (code, ticket) = ran(&home, &repo);
+    assert_eq!((code, ticket["zone"].as_str()), (0, Some("done")), "{ticket:#}\n{}", home.ok(&repo, &["logs", "T"]));
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:greeting"]), "hello");
+    let log = home.ok(&repo, &["logs", "T"]);
+    assert!(!log.contains("words of before"), "{log}");
+    let end = events(&home, "agentEnded").last().unwrap()["end"].clone();
+    assert_eq!((end["conversation"].as_str(), end["usage"]["input"].as_u64()), (Some("s-9"), Some(11)), "{end:#}");
+}

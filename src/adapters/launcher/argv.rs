@@ -6,7 +6,7 @@ use std::path::Path;
 use minijinja::Value;
 
 use super::{Bench, failed, misconfigured, repo};
-use crate::config::agents::{AgentRecord, ENVIRONMENT, FirstPrompt, Headless, PromptVia, Terminal};
+use crate::config::agents::{AgentRecord, ENVIRONMENT, FirstPrompt, Headless, PromptVia, Protocol, Terminal};
 use crate::config::template;
 use crate::domain::agent_run::Conversation;
 use crate::domain::workflow::{PhaseKind, Run};
@@ -194,7 +194,8 @@ pub(super) fn of_headless(values: &Values<'_>, headless: &Headless) -> Result<Ve
     let resumed = values.resumed.as_ref().and(headless.resume_args.as_ref());
     let args = resumed.or(headless.args.as_ref()).unwrap_or(&values.record.args);
     let mut argv = arguments(values, args, true)?;
-    if values.record.prompt_via == PromptVia::Argument && !args.iter().any(|arg| arg.contains("prompt")) {
+    let by_argument = values.record.prompt_via == PromptVia::Argument && headless.protocol != Protocol::Acp;
+    if by_argument && !args.iter().any(|arg| arg.contains("prompt")) {
         argv.push(values.prompt.clone());
     }
     Ok(argv)

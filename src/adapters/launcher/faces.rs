@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use minijinja::Value;
 
 use super::{Bench, argv, misconfigured, write_private};
-use crate::config::agents::{AgentRecord, FirstPrompt, Headless, Hooks, PromptVia, Terminal};
+use crate::config::agents::{AgentRecord, FirstPrompt, Headless, Hooks, PromptVia, Protocol, Terminal};
 use crate::domain::agent_run::Face;
 use crate::domain::workflow::PhaseKind;
 use crate::driver::DriveOrder;
@@ -119,13 +119,17 @@ impl Bench {
         values: &argv::Values<'_>,
     ) -> Result<Vec<String>, SlotError> {
         let name = order.agent.as_ref().unwrap_or(&self.settings.default_agent);
-        let by_argument = values.record().prompt_via != PromptVia::Stdin;
+        let by_protocol = headless.protocol == Protocol::Acp;
+        let by_argument = values.record().prompt_via != PromptVia::Stdin && !by_protocol;
         let drive = DriveOrder {
             agent: name.to_string(),
             argv: argv::checked(argv::of_headless(values, headless)?)?,
             prompt: (!by_argument).then(|| PathBuf::from(values.file())),
             headless: headless.clone(),
-            conversation: argv::names_conversation(headless).then(|| values.conversation().to_owned()),
+            conversation: match values.resumed() {
+                Some(resumed) if by_protocol => Some(resumed.id.clone()),
+                _ => argv::names_conversation(headless).then(|| values.conversation().to_owned()),
+            },
             before: values.resumed().map(|conversation| conversation.usage).unwrap_or_default(),
             commit: values.record().leaves.uncommitted.then(|| order.ticket.brief.title.clone()),
         };

@@ -37,12 +37,14 @@ pub enum Protocol {
     Lines,
     /// JSON lines both ways, with permission requests, as Claude Code has them.
     Claude,
+    /// The Agent Client Protocol: JSON-RPC both ways, with permission requests.
+    Acp,
     /// Text for people.
     Text,
 }
 
-const PROTOCOLS: [(&str, Protocol); 3] =
-    [("lines", Protocol::Lines), ("claude", Protocol::Claude), ("text", Protocol::Text)];
+const PROTOCOLS: [(&str, Protocol); 4] =
+    [("lines", Protocol::Lines), ("claude", Protocol::Claude), ("acp", Protocol::Acp), ("text", Protocol::Text)];
 
 const COUNTINGS: [(&str, Counting); 3] =
     [("step", Counting::Step), ("process", Counting::Process), ("conversation", Counting::Conversation)];
@@ -66,7 +68,7 @@ impl Headless {
     /// Returns what a line of its standard output says.
     pub fn read(&self, line: &str) -> Vec<Signal> {
         match self.protocol {
-            Protocol::Lines | Protocol::Claude => self.stream.read(line),
+            Protocol::Lines | Protocol::Claude | Protocol::Acp => self.stream.read(line),
             Protocol::Text => read_text(line, self.usage_line.as_deref(), &self.errors),
         }
     }

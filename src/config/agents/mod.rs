@@ -102,12 +102,14 @@ impl AgentRecord {
 }
 
 /// The records of this program besides the practice agent, as files.
-const BUNDLED: [(&str, &str); 6] = [
+const BUNDLED: [(&str, &str); 8] = [
     ("aider", include_str!("../../../assets/agents/aider.yaml")),
     (DEFAULT, include_str!("../../../assets/agents/claude.yaml")),
     ("codex", include_str!("../../../assets/agents/codex.yaml")),
     ("gemini", include_str!("../../../assets/agents/gemini.yaml")),
+    ("gemini-acp", include_str!("../../../assets/agents/gemini-acp.yaml")),
     ("opencode", include_str!("../../../assets/agents/opencode.yaml")),
+    ("opencode-acp", include_str!("../../../assets/agents/opencode-acp.yaml")),
     ("pi", include_str!("../../../assets/agents/pi.yaml")),
 ];
 
