@@ -13,6 +13,9 @@ use crate::report::{ReportError, Reporter};
 /// The variable that every process of a session has.
 const SESSION: &str = "AOTUI_SESSION_ID";
 
+/// The variable that every process of a planning agent has.
+pub(super) const PLANNING: &str = "AOTUI_PLANNING";
+
 /// Exit code of `aotui report` where a person said no.
 const DENIED: u8 = 3;
 
@@ -22,6 +25,10 @@ const MAX_SUBJECT: usize = 100;
 /// Refuses a verb by which an agent would decide about its own work. A fence, not a wall: what runs as the same user can
 /// do what the user can.
 pub(super) fn refuse() -> Result<(), Failure> {
+    if std::env::var_os(PLANNING).is_some_and(|value| !value.is_empty()) {
+        return Err(Failure::new(Exit::Refused, "this runs inside a planning session, and only a person decides")
+            .hint("write drafts into $AOTUI_DRAFTS and check them with `aotui plan check`"));
+    }
     match std::env::var(SESSION) {
         Ok(session) if !session.is_empty() => {
             let session = plain_line(&session, MAX_SUBJECT);

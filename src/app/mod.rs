@@ -16,6 +16,7 @@ mod inside;
 mod intake;
 mod logging;
 mod logs;
+mod plan;
 mod play;
 mod replay;
 mod screen;
@@ -137,6 +138,8 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let mut steering = steering::open(&house)?;
             say(&add::add(&mut *steering, &around, &args)?)?
         }
+        Verb::Plan(args) => plan::plan(&House::open(config)?, &args)?,
+        Verb::CheckDrafts { dir } => plan::check(&House::open_to_read(config)?, dir)?,
         Verb::Import(args) => intake::import(&House::open(config)?, &args)?,
         Verb::Trust { repo } => {
             let house = House::open(config)?;

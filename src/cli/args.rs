@@ -32,7 +32,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
         )
-        .subcommands([init(), add(), import(), run(), status(), explain(), events()])
+        .subcommands([init(), add(), import(), plan(), run(), status(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
@@ -218,6 +218,41 @@ fn import() -> Command {
     .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
     .arg(flag("dry-run", "Shows what would be added and adds nothing").short('n'))
     .arg(flag("yes", "Adds without asking").short('y').conflicts_with("dry-run"))
+}
+
+fn plan() -> Command {
+    let place = |name, short, value, help| {
+        option(name, value, help).short(short).value_parser(value_parser!(std::path::PathBuf))
+    };
+    verb(
+        "plan",
+        "Plans with an agent in this terminal; what it drafts is checked, shown, and taken in if you say yes",
+        &[
+            "aotui plan",
+            "aotui plan 'split the importer into small tickets' --agent codex",
+            "aotui plan wishes.md --workflow standard",
+            "aotui plan --resume                goes on with drafts that were not taken in",
+        ],
+    )
+    .visible_alias("interactive")
+    .args_conflicts_with_subcommands(true)
+    .arg(Arg::new("wish").value_name("FILE|TEXT").help("What you want: a text, or a file that says it"))
+    .arg(place("repo", 'r', "REPO", "The repository; that of the current directory unless given"))
+    .arg(option("workflow", "NAME", "The workflow that tickets shall have unless there is a reason").short('w'))
+    .arg(option("agent", "NAME", "The agent to plan with; the default one unless given").short('a'))
+    .arg(
+        option("worktree-root", "DIR", "Where a new plan's worktrees are made, an absolute path")
+            .value_parser(value_parser!(std::path::PathBuf)),
+    )
+    .arg(flag("resume", "Goes on with what was drafted last and not taken in"))
+    .subcommand(
+        verb(
+            "check",
+            "Checks drafts and shows what would be added; planning agents call it",
+            &["aotui plan check", "aotui plan check drafts/"],
+        )
+        .arg(path("dir", "DIR", "Where the drafts are; $AOTUI_DRAFTS unless given")),
+    )
 }
 
 fn run() -> Command {

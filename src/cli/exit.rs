@@ -110,6 +110,15 @@ impl Failure {
         (self.message, self.hint.unwrap_or_default())
     }
 
+    /// Returns everything that is wrong; where no file is to blame, with `place`.
+    pub fn into_problems(self, place: &str) -> Vec<Problem> {
+        if !self.problems.is_empty() {
+            return self.problems;
+        }
+        let problem = Problem::in_file(place, self.message);
+        vec![Problem { hint: self.hint, ..problem }]
+    }
+
     /// Returns what the process ends with.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -74,6 +74,13 @@ pub enum Verb {
     Add(AddArgs),
     /// Add the tickets of a list.
     Import(ImportArgs),
+    /// Plan with an agent.
+    Plan(PlanArgs),
+    /// Check what a planning agent drafted.
+    CheckDrafts {
+        /// Where the drafts are; `None` is where a planning agent was told to leave them.
+        dir: Option<PathBuf>,
+    },
     /// Try it on a sandbox.
     Demo(DemoArgs),
     /// Agree to what a repository brings.
@@ -111,6 +118,7 @@ impl Verb {
             | Verb::Init { .. }
             | Verb::Add(_)
             | Verb::Import(_)
+            | Verb::Plan(_)
             | Verb::Trust { .. } => true,
             Verb::Gc(args) => args.delete,
             Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
@@ -124,6 +132,7 @@ impl Verb {
             | Verb::Explain { .. }
             | Verb::Events(_)
             | Verb::Replay { .. }
+            | Verb::CheckDrafts { .. }
             | Verb::Land => false,
         }
     }
@@ -228,6 +237,23 @@ pub struct AddArgs {
     pub base: Option<String>,
     /// What the rules of triage may go by.
     pub labels: Vec<String>,
+}
+
+/// What `plan` is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanArgs {
+    /// What is wanted: a text, or a file that says it; `None` leaves that to the conversation.
+    pub wish: Option<String>,
+    /// The repository; `None` is that of the current directory.
+    pub repo: Option<PathBuf>,
+    /// The workflow that is preferred.
+    pub workflow: Option<String>,
+    /// The agent to plan with; `None` is the default one.
+    pub agent: Option<String>,
+    /// Where worktrees of a new plan are made.
+    pub worktree_root: Option<PathBuf>,
+    /// Whether to go on with what was drafted last.
+    pub resume: bool,
 }
 
 /// What `import` is told.
@@ -386,6 +412,10 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         "init" => Verb::Init { dir: matches.get_one("dir").cloned() },
         "add" => Verb::Add(add(matches)),
         "import" => Verb::Import(import(matches)),
+        "plan" => match matches.subcommand() {
+            Some((_, matches)) => Verb::CheckDrafts { dir: matches.get_one("dir").cloned() },
+            None => Verb::Plan(plan(matches)),
+        },
         "demo" => Verb::Demo(DemoArgs {
             headless: matches.get_flag("headless"),
             dir: matches.get_one("dir").cloned(),
@@ -440,6 +470,17 @@ fn add(matches: &ArgMatches) -> AddArgs {
         blocked_by: texts(matches, "blocked-by"),
         base: text(matches, "base"),
         labels: texts(matches, "label"),
+    }
+}
+
+fn plan(matches: &ArgMatches) -> PlanArgs {
+    PlanArgs {
+        wish: text(matches, "wish"),
+        repo: matches.get_one("repo").cloned(),
+        workflow: text(matches, "workflow"),
+        agent: text(matches, "agent"),
+        worktree_root: matches.get_one("worktree-root").cloned(),
+        resume: matches.get_flag("resume"),
     }
 }
 

@@ -21,7 +21,7 @@ pub use args::{command, completions};
 pub use ask::confirm;
 pub use exit::{Exit, Failure};
 pub use invocation::{
-    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LogsArgs, ReportArgs, RunArgs,
+    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LogsArgs, PlanArgs, ReportArgs, RunArgs,
     SteerArgs, Verb, WholeVerb, WorkflowVerb, parse,
 };
 pub use plain_text::PlainText;

@@ -1,4 +1,4 @@
-//! The workflows and prompts that come with the program. To add one, add its name to the list.
+//! The workflows, prompts and skills that come with the program. To add one, add its name to the list.
 
 macro_rules! files {
     ($dir:literal: $($name:literal),* $(,)?) => {
@@ -12,4 +12,10 @@ pub(super) const WORKFLOWS: &[(&str, &str)] = files!(
 );
 
 /// File name and content of every bundled prompt.
-pub(super) const PROMPTS: &[(&str, &str)] = files!("prompts": "implement.md", "resolve.md", "spec.md");
+pub(super) const PROMPTS: &[(&str, &str)] = files!("prompts": "implement.md", "planner.md", "resolve.md", "spec.md");
+
+/// Path and content of what planning agents can read about this program.
+pub(super) const SKILLS: &[(&str, &str)] = files!(
+    "assets/skills": "cli/SKILL.md", "config/SKILL.md", "github-issues/SKILL.md", "linear/SKILL.md",
+    "planner/SKILL.md", "workflows/SKILL.md",
+);

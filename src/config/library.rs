@@ -181,6 +181,18 @@ impl Library {
         Some(Ok(Text { label: format!("bundled prompts/{file}"), text: (*text).to_owned() }))
     }
 
+    /// Renders the prompt called `name` for work on `repo` with these variables.
+    pub fn rendered(&self, repo: Option<&Path>, name: &str, variables: &serde_json::Value) -> Result<String, Problem> {
+        let missing = || Err(Problem::in_file(name, "there is no such prompt"));
+        let prompt = self.prompt(repo, name).unwrap_or_else(missing)?;
+        super::template::rendered(&prompt.label, &prompt.text, variables)
+    }
+
+    /// Returns path and content of what planning agents can read about this program.
+    pub fn skills() -> &'static [(&'static str, &'static str)] {
+        bundled::SKILLS
+    }
+
     /// Returns whether a program is there: an absolute path that can be executed, or a name that is on the user's `PATH`.
     pub fn has_program(&self, name: &str) -> bool {
         let is_program = |path: PathBuf| path.is_file() && is_executable(&path);

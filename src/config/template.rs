@@ -160,6 +160,11 @@ pub(crate) fn render(
     Ok(text)
 }
 
+/// Renders a template that includes no other, with the values of a JSON object.
+pub fn rendered(name: &str, source: &str, variables: &serde_json::Value) -> Result<String, Problem> {
+    render(name, source, &of_json(variables.clone()), |_| None)
+}
+
 fn environment(
     include: impl Fn(&str) -> Option<Result<String, Problem>> + Send + Sync + 'static,
 ) -> Environment<'static> {

@@ -42,13 +42,13 @@ fn with_tables(text: &str) -> String {
 }
 
 /// The README's fenced blocks in a language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");
     text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
 /// The README's commands that begin with `aotui`: lines of shell blocks, and code amid the prose.
-fn commands(text: &str) -> Vec<String> {
+pub(crate) fn commands(text: &str) -> Vec<String> {
     let shell = blocks(text, "sh");
     let lines = shell.iter().flat_map(|block| block.lines()).map(|line| line.split(" #").next().unwrap());
     let fenced = text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2));
@@ -57,7 +57,7 @@ fn commands(text: &str) -> Vec<String> {
 }
 
 /// Splits a command into words as a shell does, as far as quotes go.
-fn words(command: &str) -> Vec<OsString> {
+pub(crate) fn words(command: &str) -> Vec<OsString> {
     let mut words = vec![String::new()];
     let mut quote = None;
     for c in command.chars() {

@@ -22,8 +22,8 @@ pub use shown::as_yaml;
 pub use terminal::{FirstPrompt, Hooks, Terminal};
 
 /// Variables an agent record may use besides those of every template.
-pub const RECORD_VARIABLES: [&str; 7] =
-    ["prompt", "promptFile", "model", "maxTurns", "conversation", "hooksFile", "hookCommand"];
+pub const RECORD_VARIABLES: [&str; 9] =
+    ["prompt", "promptFile", "model", "maxTurns", "conversation", "hooksFile", "hookCommand", "drafts", "skills"];
 
 /// The faces by their names.
 pub(super) const FACES: [(&str, Face); 2] = [("terminal", Face::Terminal), ("headless", Face::Headless)];

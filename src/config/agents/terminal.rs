@@ -12,6 +12,8 @@ pub struct Terminal {
     pub args: Option<Vec<String>>,
     /// Arguments that take up a conversation; `None` means it cannot.
     pub resume_args: Option<Vec<String>>,
+    /// Arguments with which a person plans with it, in their own terminal; `None` means the first prompt alone.
+    pub plan_args: Option<Vec<String>>,
     /// How it gets its first prompt.
     pub prompt: FirstPrompt,
     /// How its program tells what it does; `None` where only its screen does.
@@ -75,6 +77,9 @@ pub(super) fn parse(name: &str, mut terminal: Terminal, node: &Node, report: &mu
     }
     if let Some(args) = super::templates(fields.texts("resumeArgs", report), report) {
         terminal.resume_args = Some(args);
+    }
+    if let Some(args) = super::templates(fields.texts("planArgs", report), report) {
+        terminal.plan_args = Some(args);
     }
     if let Some(prompt) = one_of(&mut fields, "prompt", &PROMPTS, report) {
         terminal.prompt = prompt;
