@@ -186,7 +186,7 @@ impl Activity {
             || looks(sighting.source) && looks(seen.source)
             || seen.doing == Doing::Unknown
             || matches!(seen.doing, Doing::Working | Doing::Limited { .. })
-                && matches!(sighting.doing, Doing::Idle | Doing::Waiting { .. })
+                && matches!(sighting.doing, Doing::Idle | Doing::Waiting { .. } | Doing::Limited { .. })
                 && now.millis_since(known.at) >= CONTRADICTED;
         if !believed || *seen == sighting {
             return None;

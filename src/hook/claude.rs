@@ -40,7 +40,7 @@ pub(super) fn hear(payload: &Value) -> Option<Call> {
         "SessionStart" => Call::Started { conversation: some("session_id"), transcript: some("transcript_path") },
         "UserPromptSubmit" => Call::Prompted { conversation: some("session_id") },
         "PreToolUse" => Call::Tool { tool: tool(), on: headline(&input) },
-        "PostToolUse" | "PostToolUseFailure" => Call::ToolDone { tool: tool() },
+        "PostToolUse" | "PostToolUseFailure" => Call::ToolDone { tool: tool(), input },
         "PermissionRequest" => Call::Permission { tool: tool(), input },
         "Notification" => Call::Notice { text: text("message").to_owned(), kind: text("notification_type").to_owned() },
         "Stop" => Call::Stopped(Ending {

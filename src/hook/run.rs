@@ -1,7 +1,7 @@
 //! One call: what the agent's program says becomes reports, and where it asks, it waits for a person.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,21 @@ use super::{claude, codex};
 use crate::agent::{Trouble, asks, classify, decision, next_chance};
 use crate::domain::activity::{Doing, Sighting, Source, Wait};
 use crate::domain::agent_run::{AgentEnd, AgentTurn};
+use crate::domain::ids::RequestId;
 use crate::domain::session::{Answer, Ask};
 use crate::driver;
 use crate::report::{ReportError, Reporter};
 
 /// Largest payload taken, in bytes.
 const MAX_PAYLOAD: u64 = 16 * 1024 * 1024;
+
+/// How the name of the file ends that says what a request is about.
+const WORD: &str = "use";
+
+/// Returns what tells one use of a tool from others.
+fn use_of(tool: &str, input: &Value) -> String {
+    blake3::hash(format!("{tool}\n{input}").as_bytes()).to_hex().to_string()
+}
 
 /// What an agent's program says in one call.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +37,7 @@ pub(super) enum Call {
     /// It uses a tool.
     Tool { tool: String, on: String },
     /// A tool is done.
-    ToolDone { tool: String },
+    ToolDone { tool: String, input: Value },
     /// It wants to use a tool and waits for the decision.
     Permission { tool: String, input: Value },
     /// It draws a person's attention to something.
@@ -105,7 +114,8 @@ impl Line {
                 let text = if on.is_empty() { tool.clone() } else { format!("{tool}: {on}") };
                 self.doing(Doing::Working, &text, &format!("{tool} is used"))?;
             }
-            Call::ToolDone { tool } => {
+            Call::ToolDone { tool, input } => {
+                self.answered_elsewhere(&use_of(&tool, &input))?;
                 driver::note_result(self.reporter.session_dir());
                 self.doing(Doing::Working, "thinking", &format!("{tool} is done"))?;
             }
@@ -144,7 +154,7 @@ impl Line {
         for ask in &asks {
             let what = if matches!(ask, Ask::Question { .. }) { Wait::Question } else { Wait::Permission };
             self.doing(Doing::Waiting { what }, tool, "it asks")?;
-            let answer = self.reporter.ask_and_wait(ask.clone())?;
+            let answer = self.wait_for(ask.clone(), &use_of(tool, input))?;
             let over = matches!(answer, Answer::Deny { .. });
             answers.push(answer);
             if over {
@@ -155,6 +165,36 @@ impl Line {
         let decision = decision(&asks, input, &answers);
         let output = json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": decision}});
         Ok(output.to_string())
+    }
+
+    /// Asks and waits, and leaves word what for: whoever answers in the agent's own terminal does not tell this process.
+    fn wait_for(&self, ask: Ask, tool_use: &str) -> Result<Answer, ReportError> {
+        let asking = self.reporter.ask(ask)?;
+        let word = self.word_about(asking.id.as_str());
+        let _full = std::fs::write(&word, tool_use);
+        let answer = self.reporter.wait_for(&asking);
+        let _gone_already = std::fs::remove_file(&word);
+        answer
+    }
+
+    fn word_about(&self, request: &str) -> PathBuf {
+        self.reporter.session_dir().join("answers").join(format!("{request}.{WORD}"))
+    }
+
+    /// Withdraws what was asked about a use of a tool that happened meanwhile.
+    fn answered_elsewhere(&self, tool_use: &str) -> Result<(), ReportError> {
+        let answers = std::fs::read_dir(self.reporter.session_dir().join("answers")).into_iter().flatten();
+        for path in
+            answers.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == WORD))
+        {
+            let request = path.file_stem().and_then(|stem| RequestId::new(stem.to_string_lossy()).ok());
+            let same = std::fs::read_to_string(&path).is_ok_and(|word| word == tool_use);
+            if let (Some(request), true) = (request.filter(|id| self.reporter.answered(id).is_none()), same) {
+                let _gone_already = std::fs::remove_file(&path);
+                self.reporter.withdraw(request)?;
+            }
+        }
+        Ok(())
     }
 
     fn stopped(&mut self, ending: Ending) -> Result<(), ReportError> {

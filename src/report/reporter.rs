@@ -120,9 +120,13 @@ impl Reporter {
         self.send(AgentReport::Withdraw { request })
     }
 
-    /// Asks and waits for the answer.
-    pub fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
+    fn ask_and_wait(&self, ask: Ask) -> Result<Answer, ReportError> {
         let asking = self.ask(ask)?;
+        self.wait_for(&asking)
+    }
+
+    /// Waits for the answer to a request.
+    pub fn wait_for(&self, asking: &Asking) -> Result<Answer, ReportError> {
         loop {
             if let Some(answer) = wait_answer(&self.session_dir, &asking.id, None)? {
                 return Ok(answer);

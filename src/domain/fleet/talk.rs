@@ -130,6 +130,7 @@ impl Turn<'_> {
         let key = &session.ticket;
         let turn = self.fleet.ticket(key).and_then(|ticket| ticket.progress.turn.clone());
         if turn != Some(AgentTurn::Began) {
+            self.asks_no_more(session);
             self.note(key, TicketEvent::Turn { turn: AgentTurn::Began });
             self.want(Effect::KeepSession { session: session.clone() });
         }
@@ -146,9 +147,19 @@ impl Turn<'_> {
         if known || !matches!(progress.status, Status::Running { .. }) {
             return;
         }
+        self.asks_no_more(session);
         self.note(key, TicketEvent::TurnEnded { end });
         if !goes_on {
             self.turn_over(session);
+        }
+    }
+
+    /// Withdraws what was asked before a turn began or ended: it was answered in the agent's own terminal, or given up.
+    fn asks_no_more(&mut self, session: &SessionId) {
+        let key = &session.ticket;
+        let requests = self.fleet.ticket(key).map(|ticket| ticket.progress.requests.clone()).unwrap_or_default();
+        for Request { id: request, .. } in requests {
+            self.note(key, TicketEvent::Withdrawn { request });
         }
     }
 

@@ -7,7 +7,8 @@ use crate::domain::agent_run::{AgentEnd, AgentTurn};
 use crate::domain::command::TicketAction;
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::fleet::Input;
-use crate::domain::session::StoppedBy;
+use crate::domain::ids::RequestId;
+use crate::domain::session::{Ask, StoppedBy};
 use crate::domain::ticket::{FailureClass, Status};
 use crate::domain::usage::Usage;
 use crate::domain::workflow::{Asks, PhaseKind, Prompt};
@@ -125,6 +126,18 @@ fn a_prompt_that_was_taken_begins_a_turn() {
     let session = world.session("A");
     world.report(Report::Prompted { session, result: Err("too late".into()) });
     assert!(matches!(world.status("A"), Status::Running { .. }));
+}
+
+#[test]
+fn what_was_answered_in_the_agents_own_terminal_is_asked_no_longer_when_its_turn_ends() {
+    let mut world = working();
+    says(&mut world, AgentReport::TurnBegan);
+    let ask = Ask::Question { text: "Which?".into(), options: Vec::new() };
+    says(&mut world, AgentReport::Ask { request: RequestId::new("r1").unwrap(), ask });
+    assert_eq!(world.place("A").zone, Zone::Respond);
+    says(&mut world, AgentReport::TurnEnded { end: used(1) });
+    assert_eq!(world.place("A").zone, Zone::Working);
+    assert!(world.ticket("A").progress.requests.is_empty());
 }
 
 #[test]
