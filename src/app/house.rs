@@ -56,8 +56,7 @@ impl House {
         read: impl FnOnce(&Places, &Path) -> Result<(Settings, Vec<Problem>), Failure>,
     ) -> Result<Self, Failure> {
         let (exe, cwd, env) = (exe()?, cwd()?, env());
-        let places = Places::find(config, &cwd, |name| env.get(name).cloned())
-            .map_err(|error| Failure::usage(error.to_string()))?;
+        let places = places(config, &cwd, &env)?;
         if config.is_some() && !places.config_file.exists() {
             let message = format!("there is no settings file {}", places.config_file.display());
             return Err(Failure::usage(message).hint("correct --config, or leave it out"));
@@ -69,8 +68,7 @@ impl House {
     /// Finds the places and reads the settings; where those are defective the defaults hold and the defects are returned.
     pub(super) fn open_anyway(config: Option<&Path>) -> Result<(Self, Vec<Problem>), Failure> {
         let (exe, cwd, env) = (exe()?, cwd()?, env());
-        let places = Places::find(config, &cwd, |name| env.get(name).cloned())
-            .map_err(|error| Failure::usage(error.to_string()))?;
+        let places = places(config, &cwd, &env)?;
         let (loaded, defects) = match Settings::load(&places, &exe) {
             Ok(loaded) => (loaded, Vec::new()),
             Err(defects) => (Loaded { value: Settings::defaults(&places, &exe), warnings: Vec::new() }, defects),
@@ -86,6 +84,13 @@ impl House {
             .map_err(|error| Failure::usage(error.to_string()))?;
         let settings = Settings::defaults(&places, &exe);
         Ok(Self { places, settings, warnings: Vec::new(), exe, cwd, env })
+    }
+
+    /// Returns the house in `dir`, with room for state, which makes it one that `--config` finds.
+    pub(super) fn made_at(dir: &Path) -> Result<Self, Failure> {
+        let new = Self::at(&cwd()?.join(dir))?;
+        new.layout().create()?;
+        if new.places.config_file.exists() { Self::open(Some(&new.places.config_file)) } else { Ok(new) }
     }
 
     /// Returns where the state is.
@@ -106,6 +111,17 @@ impl House {
         runtime_dir::socket_path(&state, "control", dir)
             .map_err(|error| Failure::error(format!("there is no place for the control socket: {error}")))
     }
+}
+
+/// Finds the places. State that lies beside a settings file that was named belongs to it.
+fn places(config: Option<&Path>, cwd: &Path, env: &BTreeMap<String, String>) -> Result<Places, Failure> {
+    let mut places =
+        Places::find(config, cwd, |name| env.get(name).cloned()).map_err(|error| Failure::usage(error.to_string()))?;
+    let beside = places.config_dir.join("state");
+    if places.named && Layout::new(&beside).plans().is_dir() {
+        places.state_dir = beside;
+    }
+    Ok(places)
 }
 
 fn exe() -> Result<PathBuf, Failure> {

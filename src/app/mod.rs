@@ -107,7 +107,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Agents(verb) => agents::agents(config, verb)?,
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,
-        Verb::Run(args) => work::run(&House::open(config)?, &args)?,
+        Verb::Run(args) => work::run(House::open(config)?, &args)?,
         Verb::Status { plan, json } => show_status(&House::open_to_read(config)?, plan.as_deref(), json)?,
         Verb::Events(args) => events::print(&House::open_to_read(config)?, &args)?,
         Verb::Replay { journal } => replay::run(&House::open_to_read(config)?, journal.as_deref())?,
@@ -122,8 +122,11 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let mut steering = steering::open(&House::open(config)?)?;
             say(&steer::plan(&mut *steering, &plan, pause)?)?
         }
-        Verb::Init { dir } => {
-            let house = House::open(config)?;
+        Verb::Init { dir, home } => {
+            let house = match home {
+                Some(home) => House::made_at(&home)?,
+                None => House::open(config)?,
+            };
             let dir = dir.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));
             needs_commit(&dir)?;
             let mut steering = steering::open(&house)?;

@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::house::House;
 use super::{block_on, compose, logging};
+use crate::cli::verbs::add::known_agent;
 use crate::cli::verbs::run::{Scope, watch};
 use crate::cli::{Exit, Failure, RunArgs, output};
 use crate::domain::command::Command;
@@ -12,7 +13,12 @@ use crate::domain::problem::Problem;
 use crate::store;
 
 /// Works until the scope is done, nothing goes on, or a signal comes.
-pub(super) fn run(house: &House, args: &RunArgs) -> Result<Exit, Failure> {
+pub(super) fn run(mut house: House, args: &RunArgs) -> Result<Exit, Failure> {
+    house.settings.max_concurrency = args.concurrency.unwrap_or(house.settings.max_concurrency);
+    if let Some(agent) = &args.agent {
+        house.settings.default_agent = known_agent(&house.settings, agent)?;
+    }
+    let house = &house;
     let layout = house.layout();
     layout.create()?;
     logging::start(&house.settings.log_dir);

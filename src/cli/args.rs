@@ -27,6 +27,7 @@ pub fn command() -> Command {
         .arg(
             Arg::new("config")
                 .long("config")
+                .short('C')
                 .value_name("FILE")
                 .global(true)
                 .value_parser(value_parser!(std::path::PathBuf))
@@ -171,9 +172,18 @@ fn init() -> Command {
     verb(
         "init",
         "Writes the settings file, and starts a plan for the repository you are in",
-        &["cd my-repository && aotui init", "aotui init ~/src/my-repository"],
+        &[
+            "cd my-repository && aotui init",
+            "aotui init ~/src/my-repository",
+            "aotui init --home ~/nights        used by `aotui --config ~/nights/config.yaml`",
+        ],
     )
     .arg(path("dir", "DIR", "The repository; the current directory unless given"))
+    .arg(
+        option("home", "DIR", "A directory of its own for settings and state, made if it is not there")
+            .short('d')
+            .value_parser(value_parser!(std::path::PathBuf)),
+    )
 }
 
 fn add() -> Command {
@@ -270,6 +280,13 @@ fn run() -> Command {
     .arg(many("ticket", "TICKET", "Works on this ticket alone, and ends when it is done; may be repeated"))
     .arg(flag("resume", "Lets everything go on first that was stopped or frozen"))
     .arg(flag("until-done", "Ends when all is done or nothing goes on without a person"))
+    .arg(flag("once", "Ends when nothing runs and nothing can start now").conflicts_with("until-done"))
+    .arg(
+        option("concurrency", "N", "Most sessions at a time, instead of what the settings say")
+            .short('c')
+            .value_parser(value_parser!(u32).range(1..=1000)),
+    )
+    .arg(option("agent", "NAME", "The agent of whoever names none, instead of what the settings say").short('a'))
     .arg(flag("json", "Prints one JSON object a line: what happened, and a summary at the end"))
 }
 
@@ -279,7 +296,7 @@ fn status() -> Command {
         "Shows every ticket, those that need a person first",
         &["aotui status", "aotui status --plan billing", "aotui status --json | jq '.plans[].tickets[].zone'"],
     )
-    .arg(option("plan", "PLAN", "Shows this plan alone"))
+    .arg(option("plan", "PLAN", "Shows this plan alone").short('p'))
     .arg(json())
 }
 

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 use super::agents::{self, AgentsVerb};
 use super::args::command;
+use super::older;
 use crate::actions::Action;
 
 /// One call of the program.
@@ -69,6 +70,8 @@ pub enum Verb {
     Init {
         /// The repository; `None` is the current directory.
         dir: Option<PathBuf>,
+        /// The directory that settings and state go to; `None` is where they always are.
+        home: Option<PathBuf>,
     },
     /// Add a ticket.
     Add(AddArgs),
@@ -161,10 +164,25 @@ pub struct RunArgs {
     pub tickets: Vec<String>,
     /// Whether to let everything go on first that was stopped or frozen.
     pub resume: bool,
-    /// Whether to end when nothing goes on without a person.
-    pub until_done: bool,
+    /// When to end.
+    pub until: Until,
+    /// Most sessions at a time; `None` means as the settings say.
+    pub concurrency: Option<u32>,
+    /// The agent of whoever names none; `None` means as the settings say.
+    pub agent: Option<String>,
     /// Whether to print JSON.
     pub json: bool,
+}
+
+/// When a run that works on everything ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// When it is stopped.
+    Stopped,
+    /// When nothing goes on without a person.
+    Done,
+    /// When nothing runs and nothing can start, whatever may come with time.
+    Idle,
 }
 
 /// What a verb of the catalogue is told.
@@ -370,7 +388,7 @@ pub enum ReportArgs {
 
 /// Understands a command line. The error prints itself, and help and version are errors too.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, clap::Error> {
-    let matches = command().try_get_matches_from(args)?;
+    let matches = command().try_get_matches_from(older::as_ours(args))?;
     let config = matches.get_one::<PathBuf>("config").cloned();
     let verb = match matches.subcommand() {
         None => Verb::Screen,
@@ -385,7 +403,13 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             plan: text(matches, "plan"),
             tickets: texts(matches, "ticket"),
             resume: matches.get_flag("resume"),
-            until_done: matches.get_flag("until-done"),
+            until: match (matches.get_flag("until-done"), matches.get_flag("once")) {
+                (true, _) => Until::Done,
+                (false, true) => Until::Idle,
+                (false, false) => Until::Stopped,
+            },
+            concurrency: matches.get_one("concurrency").copied(),
+            agent: text(matches, "agent"),
             json: matches.get_flag("json"),
         }),
         "status" => Verb::Status { plan: text(matches, "plan"), json: matches.get_flag("json") },
@@ -409,7 +433,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             list: matches.get_flag("list"),
             raw: matches.get_flag("raw"),
         }),
-        "init" => Verb::Init { dir: matches.get_one("dir").cloned() },
+        "init" => Verb::Init { dir: matches.get_one("dir").cloned(), home: matches.get_one("home").cloned() },
         "add" => Verb::Add(add(matches)),
         "import" => Verb::Import(import(matches)),
         "plan" => match matches.subcommand() {
@@ -545,7 +569,7 @@ mod tests {
         assert_eq!(verb_of("aotui pause-plan billing"), Verb::HoldPlan { plan: "billing".into(), pause: true });
         assert_eq!(verb_of("aotui attach PAY-1"), Verb::Attach { ticket: "PAY-1".into() });
         let Verb::Run(run) = verb_of("aotui run --ticket A --ticket B --until-done") else { panic!("no run") };
-        assert_eq!((run.tickets.len(), run.until_done, run.json), (2, true, false));
+        assert_eq!((run.tickets.len(), run.until, run.json), (2, Until::Done, false));
         assert_eq!(verb_of("aotui builtin land"), Verb::Land);
         let report = Verb::Report(ReportArgs::Progress { text: "testing".into() });
         assert_eq!(verb_of("aotui report progress testing"), report);

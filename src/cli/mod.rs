@@ -9,6 +9,7 @@ mod args;
 mod ask;
 mod exit;
 mod invocation;
+mod older;
 pub mod output;
 mod plain_text;
 mod progress;

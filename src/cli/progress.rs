@@ -184,6 +184,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Listed { items } => (None, format!("{phase} has {} items", items.len())),
         TicketEvent::RecallRequested { .. } => (None, format!("{phase} is being stopped")),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
+        TicketEvent::TakenOver { .. } => (None, "goes on where another runner left it".to_owned()),
         TicketEvent::Started
         | TicketEvent::Turn { .. }
         | TicketEvent::PhaseEntered { .. }
@@ -218,6 +219,7 @@ fn answer_words(answer: &Answer) -> &'static str {
 fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
     let phase = ticket.progress.phase.as_ref().map(ToString::to_string).unwrap_or_default();
     match what {
+        TicketEvent::TakenOver { .. } => "goes on where another runner left it".to_owned(),
         TicketEvent::Started => "gets its workspace".to_owned(),
         TicketEvent::PhaseEntered { phase } => format!("came to {phase}"),
         TicketEvent::SessionIntended { session, .. } if ticket.progress.proof.step.is_some() => {

@@ -1,4 +1,4 @@
-//! The workflows, prompts and skills that come with the program. To add one, add its name to the list.
+//! The workflows, prompts, skills and scripts that come with the program. To add one, add its name to the list.
 
 macro_rules! files {
     ($dir:literal: $($name:literal),* $(,)?) => {
@@ -19,3 +19,19 @@ pub(super) const SKILLS: &[(&str, &str)] = files!(
     "assets/skills": "cli/SKILL.md", "config/SKILL.md", "github-issues/SKILL.md", "linear/SKILL.md",
     "planner/SKILL.md", "workflows/SKILL.md",
 );
+
+/// Name and content of every bundled script: the names and exit codes of `another-orchestrator`'s, for workflows of its.
+pub(super) const SCRIPTS: &[(&str, &str)] = &[
+    ("check-pr-closed.sh", include_str!("../../assets/scripts/check-pr-closed.sh")),
+    ("check-pr-merged.sh", include_str!("../../assets/scripts/check-pr-merged.sh")),
+    ("check-pr-review.sh", include_str!("../../assets/scripts/check-pr-review.sh")),
+    ("cleanup-worktree.sh", include_str!("../../assets/scripts/cleanup-worktree.sh")),
+    ("cleanup.sh", include_str!("../../assets/scripts/cleanup-worktree.sh")),
+    ("route-review.sh", include_str!("../../assets/scripts/route-review.sh")),
+    ("run.sh", include_str!("../../assets/scripts/run.sh")),
+    ("setup-worktree.sh", include_str!("../../assets/scripts/setup-worktree.sh")),
+    ("setup.sh", include_str!("../../assets/scripts/setup-worktree.sh")),
+];
+
+/// Scripts of the user's that are never run: they make and remove worktrees, which is aotui's business.
+pub(super) const RESERVED: [&str; 2] = ["cleanup-worktree.sh", "setup-worktree.sh"];

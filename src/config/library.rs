@@ -48,6 +48,15 @@ pub(crate) struct Text {
     pub(crate) text: String,
 }
 
+/// A script of the library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Script {
+    /// A file of the repository's or the user's.
+    File(PathBuf),
+    /// A text for `sh` that comes with the program.
+    Text(&'static str),
+}
+
 /// Finds workflows, prompts and scripts.
 #[derive(Debug, Clone)]
 pub struct Library {
@@ -202,9 +211,13 @@ impl Library {
         self.path.iter().any(|dir| is_program(dir.join(name)))
     }
 
-    /// Returns the path of the script called `name`; `None` means there is none.
-    pub(crate) fn script(&self, repo: Option<&Path>, name: &str) -> Option<Result<PathBuf, Problem>> {
-        self.file(repo, "scripts", &self.script_dir, name).map(|found| found.map(|(path, _)| path))
+    /// Returns the script called `name`; `None` means there is none.
+    pub(crate) fn script(&self, repo: Option<&Path>, name: &str) -> Option<Result<Script, Problem>> {
+        let file = || self.file(repo, "scripts", &self.script_dir, name);
+        match (!bundled::RESERVED.contains(&name)).then(file).flatten() {
+            Some(found) => Some(found.map(|(path, _)| Script::File(path))),
+            None => bundled::SCRIPTS.iter().find(|(known, _)| *known == name).map(|(_, text)| Ok(Script::Text(text))),
+        }
     }
 
     /// Finds a file of the repository or the user, and whether links may be followed to it.

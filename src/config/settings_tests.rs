@@ -48,16 +48,21 @@ fn the_file_that_init_writes_loads_without_a_word_and_so_does_every_line_of_it()
 
 #[test]
 fn a_settings_file_of_the_other_system_loads_and_says_what_it_ignores() {
-    let text = "defaultAgent: codex\nagents:\n  codex: {command: codex, defaultArgs: [exec, -m, o3]}\nstateDir: ./s\n\
+    let text = "defaultAgent: codex\nagents:\n  codex: {command: codex, defaultArgs: [--approval-mode, never, -m, o3]}\n  mine: {command: /opt/mine, defaultArgs: [--quiet]}\n  pi: {command: pi, defaultArgs: []}\nstateDir: ./s\n\
         promptDir: ~/prompts\nghCommand: gh\nskillsDir: ./k\nmcpServers: {linear: {command: npx}}\npollInterval: 0.1\n";
     let loaded = parse(text).unwrap();
     assert_eq!(loaded.value.default_agent.as_str(), "codex");
-    assert_eq!(loaded.value.agents[&loaded.value.default_agent].args, ["exec", "-m", "o3"]);
+    let record = |name: &str| &loaded.value.agents[&AgentName::new(name).unwrap()];
+    let args = record("codex").headless.as_ref().and_then(|headless| headless.args.as_ref()).unwrap();
+    assert!(args.starts_with(&["exec".to_owned()]) && args.ends_with(&["-m".to_owned(), "o3".to_owned()]), "{args:?}");
+    assert!(!args.contains(&"--approval-mode".to_owned()), "which codex does not know any more: {args:?}");
+    assert_eq!(record("mine").args, ["{{ prompt }}", "--quiet"], "after the prompt, as it had them");
+    assert!(record("pi").headless.is_some(), "without a person its screen would wait for ever");
     assert_eq!(loaded.value.state_dir, Path::new("/etc/a/s"));
     assert_eq!(loaded.value.log_dir, Path::new("/etc/a/s/logs"));
     assert_eq!(loaded.value.prompt_dir, Path::new("/home/u/prompts"));
     assert_eq!(loaded.value.poll_interval, 1);
-    assert_eq!(loaded.warnings.len(), 3, "{}", shown(&loaded.warnings));
+    assert_eq!(loaded.warnings.len(), 4, "{}", shown(&loaded.warnings));
 }
 
 #[test]

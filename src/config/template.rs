@@ -219,8 +219,10 @@ fn words(error: &Error) -> String {
 pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
     let (brief, progress) = (&order.ticket.brief, &order.ticket.progress);
     let text = |text: Option<&str>| Value::from(text.unwrap_or_default());
-    let context: BTreeMap<&str, Value> =
-        progress.known().into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+    // What no phase captured yet is empty: a prompt may be used before and after.
+    let empty = order.captures.iter().map(|key| (key.as_str(), Value::from("")));
+    let captured = progress.known().into_iter().map(|(key, value)| (key, Value::from(value)));
+    let context: BTreeMap<&str, Value> = empty.chain(captured).collect();
     // Captures come first, so that no capture can stand in for what aotui says itself.
     let mut all: BTreeMap<String, Value> =
         context.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();

@@ -9,7 +9,7 @@ use super::ids::{PhaseId, PlanId, RequestId, TicketKey};
 use super::plan::Plan;
 use super::problem::Problem;
 use super::rules::Rules;
-use super::ticket::Brief;
+use super::ticket::{Brief, Progress};
 
 /// A wish, from a key, a CLI verb or a file that changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +43,13 @@ pub enum Command {
         plans: Vec<Plan>,
         /// The tickets.
         tickets: Vec<NewTicket>,
+    },
+    /// Takes over how far another runner brought a ticket; nothing happens to one that got anywhere here.
+    TakeOver {
+        /// The ticket.
+        key: TicketKey,
+        /// How far it got.
+        progress: Box<Progress>,
     },
     /// Holds a plan: what runs goes on, nothing new starts.
     PausePlan {

@@ -1,6 +1,6 @@
 //! What the engine wants done in the world, and what the world says back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +122,8 @@ pub struct WorkOrder {
     pub phase: Phase,
     /// The agent, for agent phases; `None` means the configured default.
     pub agent: Option<AgentName>,
+    /// The keys that phases of the workflow capture, whether they did so yet or not.
+    pub captures: BTreeSet<String>,
 }
 
 /// What came back from the world. Late, duplicate and unknown reports are ignored by rule.
@@ -248,7 +250,7 @@ pub enum SessionEnd {
         signal: Option<i32>,
         /// When.
         at: Timestamp,
-        /// What was captured, where the exit code was 0.
+        /// What was captured. After a failure, what could be.
         captures: BTreeMap<String, String>,
         /// The last lines of output, plain text.
         tail: String,

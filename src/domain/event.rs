@@ -13,7 +13,7 @@ use super::ids::{AgentName, PhaseId, PlanId, RequestId, SessionId, TicketKey, Wa
 use super::mode::Mode;
 use super::plan::Plan;
 use super::session::{Answer, Outcome, Request};
-use super::ticket::{AfterStop, Brief, Checkout, Failure};
+use super::ticket::{AfterStop, Brief, Checkout, Failure, Progress};
 use super::time::Timestamp;
 use super::workflow::Workflow;
 
@@ -104,6 +104,11 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is")]
 pub enum TicketEvent {
+    /// Another runner had brought it so far.
+    TakenOver {
+        /// How far.
+        progress: Box<Progress>,
+    },
     /// Its workspace is to be made.
     Started,
     /// Its workspace is there and its workflow version is fixed.

@@ -78,6 +78,9 @@ pub struct Progress {
     /// The phase it is in or about to enter; `None` before the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<PhaseId>,
+    /// The phase it begins with once it has a workspace, where another runner brought it that far; `None` means the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins_at: Option<PhaseId>,
     /// How often each phase was entered.
     #[serde(default)]
     pub visits: BTreeMap<PhaseId, u32>,

@@ -20,7 +20,7 @@ use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::plan::Plan;
 use crate::domain::session::{Answer, Outcome, StoppedBy};
 use crate::domain::ticket::{Checkout, Failure, FailureClass, Ticket};
-use crate::domain::workflow::Capture;
+use crate::domain::workflow::{Capture, PhaseKind};
 use crate::faults;
 use crate::slots::launcher::Launcher;
 use crate::slots::runtime::{Exit, Observed, Runtime};
@@ -377,14 +377,12 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
     // One that had to be made to leave after its turn has done what it should all the same.
     let left = exit.stopped.is_some_and(|stopped| stopped.by == StoppedBy::TurnOver);
     if exit.code != Some(0) && !left {
-        let tail = slots.runtime.tail(session, EVIDENCE_LINES).await;
-        return SessionEnd::Exited {
-            code: exit.code,
-            signal: exit.signal,
-            at: exit.ended_at,
-            captures: BTreeMap::new(),
-            tail,
-        };
+        let tail = slots.runtime.tail(session.clone(), EVIDENCE_LINES).await;
+        // Who says no may have said why to a capture; that there is nothing to capture then is no news.
+        let said_no = exit.code.is_some() && !matches!(order.phase.kind, PhaseKind::Poll { .. });
+        let captured = if said_no { captures(slots, &order, &session).await.ok() } else { None };
+        let (code, signal, at) = (exit.code, exit.signal, exit.ended_at);
+        return SessionEnd::Exited { code, signal, at, captures: captured.unwrap_or_default(), tail };
     }
     if order.ticket.progress.proof.step.is_some() {
         return match slots.runtime.checked(session.clone()).await {

@@ -243,7 +243,7 @@ fn order(worktree: &str) -> WorkOrder {
     .unwrap();
     let plan = serde_json::from_value(serde_json::json!({ "id": "p", "name": "p" })).unwrap();
     let session = SessionId::new(ticket.brief.key.clone(), 1);
-    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None }
+    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None, captures: Default::default() }
 }
 
 fn executor(world: &Arc<World>) -> (Executor, mpsc::Receiver<Arrival>) {

@@ -20,6 +20,7 @@
 //! A damaged file is put aside as `NAME.corrupt-TIME` and written again from the journal; nothing is thrown away unread.
 
 mod audit;
+mod elsewhere;
 mod files;
 mod history;
 mod journal;
@@ -51,7 +52,7 @@ pub use lock::{Lock, LockHolder, holder};
 pub use scan::{changed_files, is_edited};
 pub use snapshots::{Job, Snapshots};
 
-use crate::domain::event::{Event, Recorded};
+use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, TicketKey};
 use crate::domain::problem::Problem;
@@ -187,6 +188,7 @@ pub struct Touched {
 impl Touched {
     /// Adds what the events touched.
     pub fn add(&mut self, events: &[Recorded]) {
+        use TicketEvent::{Completed, Retried, Skipped, TakenOver};
         for recorded in events {
             match &recorded.event {
                 Event::PlanPut { plan } => {
@@ -208,8 +210,12 @@ impl Touched {
                 | Event::AccountTried { .. }
                 | Event::AccountReleased { .. } => self.whole = true,
                 // Walks are in the file of their ticket.
-                Event::Ticket { key, .. } => {
+                Event::Ticket { key, what } => {
                     self.tickets.insert(key.root());
+                    // With its last ticket a plan is complete, and no longer when one of them goes on.
+                    if matches!(what, Completed { .. } | Retried { .. } | Skipped { .. } | TakenOver { .. }) {
+                        self.plans.insert(key.plan.clone());
+                    }
                 }
             }
         }

@@ -152,8 +152,13 @@ impl PlanFile {
         problems
     }
 
-    /// Returns the file for a plan, keeping unknown fields of the `old` one.
-    pub(super) fn compose(plan: &Plan, entries: Vec<PlanEntry>, seq: u64, old: Option<PlanFile>) -> Self {
+    /// Returns the file for a plan and whether all its tickets are complete, keeping unknown fields of the `old` one.
+    pub(super) fn compose(
+        (plan, complete): (&Plan, bool),
+        entries: Vec<PlanEntry>,
+        seq: u64,
+        old: Option<PlanFile>,
+    ) -> Self {
         let mut file = PlanFile {
             id: plan.id.clone(),
             name: plan.name.clone(),
@@ -163,7 +168,11 @@ impl PlanFile {
             base: plan.base.clone(),
             worktree_root: plan.worktree_root.clone(),
             created_at: plan.created_at,
-            status: if plan.paused { PlanStatus::Paused } else { PlanStatus::Active },
+            status: match (plan.paused, complete) {
+                (true, _) => PlanStatus::Paused,
+                (false, true) => PlanStatus::Complete,
+                (false, false) => PlanStatus::Active,
+            },
             tickets: entries,
             seq: Some(seq),
             written: None,

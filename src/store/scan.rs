@@ -232,9 +232,11 @@ impl Scan {
         let tickets = self.tickets.iter().filter_map(|(key, file)| {
             let is_edited = edited.contains(&key.plan) || is_brief_edited(file, &key.plan);
             let (order, blocked_by) = places.get(key).filter(|_| is_edited)?.clone();
-            Some(Command::PutTicket { brief: file.brief(&key.plan), order, blocked_by })
+            let put = Command::PutTicket { brief: file.brief(&key.plan), order, blocked_by };
+            let progress = file.elsewhere().ok().flatten().map(Box::new);
+            Some([Some(put), progress.map(|progress| Command::TakeOver { key: key.clone(), progress })])
         });
-        plans.chain(tickets).collect()
+        plans.chain(tickets.flatten().flatten()).collect()
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Layout, StoreError, Touched};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, TicketKey};
 use crate::domain::plan::PlanEntry;
+use crate::domain::ticket::{Status, Ticket};
 use crate::faults;
 
 /// How long changes are gathered before they are written, so that a busy ticket is not written at every step.
@@ -263,7 +264,11 @@ fn write_plan(layout: &Layout, fleet: &Fleet, id: &PlanId) -> Result<bool, Store
             |entry: &PlanEntry| fleet.tickets.contains_key(&TicketKey::new(id.clone(), entry.ticket_id.clone()));
         entries.extend(old.tickets.iter().filter(|entry| !is_known(entry)).cloned());
     }
-    put_json(&path, &PlanFile::compose(plan, entries, fleet.seq, old))?;
+    let tickets = fleet.tickets_of(id);
+    let is_complete =
+        |ticket: &&Arc<Ticket>| matches!(ticket.progress.status, Status::Complete { needs_attention: false, .. });
+    let complete = !tickets.is_empty() && tickets.iter().all(is_complete);
+    put_json(&path, &PlanFile::compose((plan, complete), entries, fleet.seq, old))?;
     Ok(true)
 }
 

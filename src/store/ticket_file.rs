@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
+use super::elsewhere;
 use super::json_keys::{misspelt, unknown_key};
 use super::scan::Defect;
 use crate::domain::agent_run::Face;
@@ -30,8 +31,12 @@ const KEYS: [&str; 12] = [
     "worktree",
 ];
 
-/// The engine's own part, and what the runner of `another-orchestrator` writes into its tickets, which means nothing here.
+/// The engine's own part, and what the runner of `another-orchestrator` writes into its tickets, which is taken over once.
 const FOREIGN: [&str; 7] = ["state", "status", "currentPhase", "phaseHistory", "context", "retries", "error"];
+
+fn is_foreign(key: &str) -> bool {
+    FOREIGN.contains(&key)
+}
 
 /// Says where a key belongs that plans have and tickets have not.
 fn of_the_plan(key: &str) -> Option<String> {
@@ -149,6 +154,11 @@ impl TicketFile {
         if let Some(problem) = strange(&file.extra) {
             return Err(problem.into());
         }
+        if let Err(why) = file.elsewhere() {
+            return Err(Problem::in_file(name, format!("what another runner wrote makes no sense: {why}"))
+                .hint("correct it, or remove `status` and what comes after it")
+                .into());
+        }
         if file.ticket_id.as_str() != id {
             let message = format!("ticketId is `{}` but the file is called `{id}.json`", file.ticket_id);
             return Err(Problem::in_file(name, message).hint("make them the same").into());
@@ -177,7 +187,12 @@ impl TicketFile {
         }
     }
 
-    /// Returns the file for a ticket, keeping unknown fields of the `old` one.
+    /// Returns how far another runner brought the ticket; `None` where an engine of ours wrote since, or there is nothing.
+    pub(super) fn elsewhere(&self) -> Result<Option<Progress>, String> {
+        if self.state.is_some() { Ok(None) } else { elsewhere::progress(&self.extra, self.agent.as_ref()) }
+    }
+
+    /// Returns the file for a ticket, keeping unknown fields of the `old` one, but for what another runner wrote.
     pub(super) fn compose(brief: &Brief, state: State, old: Option<TicketFile>) -> Self {
         TicketFile {
             plan_id: Some(brief.key.plan.clone()),
@@ -193,7 +208,12 @@ impl TicketFile {
             branch: brief.branch.clone(),
             worktree: brief.worktree.clone(),
             state: Some(state),
-            extra: old.map(|old| old.extra).unwrap_or_default(),
+            extra: old
+                .map(|old| old.extra)
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|(key, _)| !is_foreign(key))
+                .collect(),
         }
     }
 }

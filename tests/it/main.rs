@@ -33,6 +33,8 @@ mod mistakes;
 #[cfg(test)]
 mod monitor;
 #[cfg(test)]
+mod older;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;

@@ -7,6 +7,7 @@ use minijinja::Value;
 
 use super::{Bench, failed, misconfigured, repo};
 use crate::config::agents::{AgentRecord, ENVIRONMENT, FirstPrompt, Headless, PromptVia, Protocol, Terminal};
+use crate::config::library::Script;
 use crate::config::template;
 use crate::domain::agent_run::Conversation;
 use crate::domain::workflow::{PhaseKind, Run};
@@ -39,7 +40,13 @@ fn shell(script: &str) -> Vec<String> {
 
 fn program(bench: &Bench, order: &WorkOrder, command: &str, cwd: &Path) -> Result<Vec<String>, SlotError> {
     if let Some(script) = bench.library.script(repo(&order.plan, &order.ticket).as_deref(), command) {
-        let path = script.map_err(|problem| failed(&problem))?;
+        let path = match script.map_err(|problem| failed(&problem))? {
+            Script::File(path) => path,
+            Script::Text(script) => {
+                let call = ["/bin/sh", "-c", script, command];
+                return Ok(call.map(str::to_owned).to_vec());
+            }
+        };
         let own = starts_itself(&path);
         let path = text(&path)?;
         return Ok(if own { vec![path] } else { vec![interpreter().to_owned(), path] });

@@ -99,7 +99,14 @@ impl World {
             asking: Default::default(),
             gates: Vec::new(),
         };
-        WorkOrder { session: SessionId::new(key, 3), plan, ticket: Arc::new(ticket), phase, agent: None }
+        WorkOrder {
+            session: SessionId::new(key, 3),
+            plan,
+            ticket: Arc::new(ticket),
+            phase,
+            agent: None,
+            captures: Default::default(),
+        }
     }
 
     fn script(&self, run: Run) -> WorkOrder {

@@ -208,11 +208,16 @@ pub(super) fn check_workflow(
 }
 
 pub(super) fn check_agent(settings: &Settings, agent: &AgentName) -> Result<(), Failure> {
-    if settings.agents.contains_key(agent) {
-        return Ok(());
+    known_agent(settings, agent.as_str()).map(drop)
+}
+
+/// Returns the agent called `agent`, or says which ones there are.
+pub fn known_agent(settings: &Settings, agent: &str) -> Result<AgentName, Failure> {
+    if let Some(known) = settings.agents.keys().find(|known| known.as_str() == agent) {
+        return Ok(known.clone());
     }
     let names: Vec<&str> = settings.agents.keys().map(AgentName::as_str).collect();
-    let hint = match nearest(agent.as_str(), names.iter().copied()) {
+    let hint = match nearest(agent, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known agents: {}; add yours under `agents` in the settings file", names.join(", ")),
     };

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::bus::{Batch, Link};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::invocation::RunArgs;
+use crate::cli::invocation::{RunArgs, Until};
 use crate::cli::output::{self, Style, plain};
 use crate::cli::progress::Progress;
 use crate::cli::steering::{find_plan, find_ticket};
@@ -26,8 +26,8 @@ const TIDY_PATIENCE: Duration = Duration::from_secs(10);
 pub struct Scope {
     /// These tickets alone; `None` means all there are and will be.
     pub only: Option<Vec<TicketKey>>,
-    /// Whether it ends when nothing goes on without a person.
-    pub until_done: bool,
+    /// When it ends, where nothing else ends it.
+    pub until: Until,
     /// Whether it prints JSON.
     pub json: bool,
 }
@@ -51,12 +51,12 @@ impl Scope {
             only.push(find_ticket(fleet, ticket)?.brief.key.clone());
         }
         let named = args.plan.is_some() || !args.tickets.is_empty();
-        Ok(Self { only: named.then_some(only), until_done: args.until_done, json: args.json })
+        Ok(Self { only: named.then_some(only), until: args.until, json: args.json })
     }
 
     /// Returns whether it ends by itself, so that ending before is ending early.
     fn has_end(&self) -> bool {
-        self.until_done || self.only.is_some()
+        self.until != Until::Stopped || self.only.is_some()
     }
 
     fn concerns(&self, key: &TicketKey) -> bool {
@@ -141,7 +141,12 @@ fn is_over(fleet: &Fleet, scope: &Scope) -> bool {
         let mut tickets = fleet.tickets.values().filter(|ticket| scope.concerns(&ticket.brief.key));
         tickets.all(|ticket| placement(fleet, ticket).zone == Zone::Done)
     };
-    fleet.has_stopped() || (scope.until_done && !fleet.goes_on_alone()) || (scope.only.is_some() && all_done())
+    let is_enough = match scope.until {
+        Until::Stopped => false,
+        Until::Done => !fleet.goes_on_alone(),
+        Until::Idle => !fleet.is_busy(),
+    };
+    fleet.has_stopped() || is_enough || (scope.only.is_some() && all_done())
 }
 
 /// How a run ended.
@@ -215,7 +220,15 @@ mod tests {
 
     fn args(plan: Option<&str>, tickets: &[&str]) -> RunArgs {
         let tickets = tickets.iter().map(|id| (*id).to_owned()).collect();
-        RunArgs { plan: plan.map(str::to_owned), tickets, resume: false, until_done: false, json: true }
+        RunArgs {
+            plan: plan.map(str::to_owned),
+            tickets,
+            resume: false,
+            until: Until::Stopped,
+            concurrency: None,
+            agent: None,
+            json: true,
+        }
     }
 
     #[test]
@@ -277,7 +290,7 @@ mod tests {
     #[tokio::test]
     async fn it_ends_in_error_when_the_engine_does() {
         let fleet = fleet(NOW);
-        let scope = Scope { only: None, until_done: false, json: true };
+        let scope = Scope { only: None, until: Until::Stopped, json: true };
         let (engine, link) = bus(Arc::new(fleet));
         drop(engine);
         assert_eq!(watch(&link, &scope, std::future::pending()).await.unwrap_err().exit(), Exit::Error);
@@ -286,14 +299,14 @@ mod tests {
     #[tokio::test]
     async fn a_stop_is_a_good_end() {
         let (_engine, link) = bus(Arc::new(fleet(NOW)));
-        let scope = Scope { only: None, until_done: false, json: true };
+        let scope = Scope { only: None, until: Until::Stopped, json: true };
         assert_eq!(watch(&link, &scope, std::future::ready(())).await, Ok(Exit::Done));
     }
 
     #[tokio::test]
     async fn a_run_that_had_an_end_says_that_it_did_not_come_to_it() {
         let (_engine, link) = bus(Arc::new(fleet(NOW)));
-        let scope = Scope { only: None, until_done: true, json: true };
+        let scope = Scope { only: None, until: Until::Done, json: true };
         assert_eq!(watch(&link, &scope, std::future::ready(())).await, Ok(Exit::Stopped));
     }
 
@@ -301,7 +314,7 @@ mod tests {
     async fn it_ends_when_everything_is_stopped_and_nothing_is_at_work_any_more() {
         let mut fleet = fleet(NOW);
         fleet.mode = Mode::Stopped { since: NOW };
-        let scope = Scope { only: None, until_done: false, json: true };
+        let scope = Scope { only: None, until: Until::Stopped, json: true };
         assert!(!is_over(&fleet, &scope), "PAY-1 and PAY-5 run");
         fleet.tickets.retain(|_, ticket| ticket.progress.status.session().is_none());
         let (_engine, link) = bus(Arc::new(fleet));
@@ -312,13 +325,13 @@ mod tests {
     fn a_run_outlasts_a_freeze() {
         let mut fleet = fleet(NOW);
         fleet.mode = Mode::Frozen { since: NOW };
-        assert!(!is_over(&fleet, &Scope { only: None, until_done: true, json: true }));
+        assert!(!is_over(&fleet, &Scope { only: None, until: Until::Done, json: true }));
     }
 
     #[test]
     fn until_done_ends_when_everything_left_waits_for_a_person() {
         let mut fleet = fleet(NOW);
-        let scope = Scope { only: None, until_done: true, json: true };
+        let scope = Scope { only: None, until: Until::Done, json: true };
         assert!(!is_over(&fleet, &scope), "PAY-5 runs");
         fleet.tickets.remove(&key("PAY-5"));
         assert!(is_over(&fleet, &scope), "PAY-1 asks, PAY-2 failed, PAY-4 is blocked by it");

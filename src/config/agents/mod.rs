@@ -158,16 +158,21 @@ fn constant(name: &'static str) -> AgentName {
 /// nothing; one that does stands alone.
 pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &mut Report) -> Option<AgentRecord> {
     let mut fields = Fields::of(node, format!("agent `{name}`"), report)?;
-    if let Some(command) = fields.text("command", report) {
-        record = AgentRecord { command: command.value, ..AgentRecord::default() };
+    let command = fields.text("command", report);
+    let older = fields.texts("defaultArgs", report);
+    if let Some(command) = command {
+        let known = older.as_ref().and_then(|_| of_command(&command.value));
+        record = known.unwrap_or_else(|| AgentRecord { command: command.value, ..AgentRecord::default() });
     }
     let args = fields.texts("args", report);
-    let seed_args = fields.texts("defaultArgs", report);
-    if args.is_some() && seed_args.is_some() {
+    if args.is_some() && older.is_some() {
         report.error(fields.at, format!("agent `{name}` has both `args` and `defaultArgs`"), "keep one of them");
     }
-    if let Some(args) = templates(args.or(seed_args), report) {
+    if let Some(args) = templates(args, report) {
         record.args = args;
+    }
+    if let Some(args) = older {
+        add_older(&mut record, args, report);
     }
     if let Some(via) = prompt_via(&mut fields, report) {
         record.prompt_via = via;
@@ -224,6 +229,36 @@ pub(crate) fn parse(name: &str, mut record: AgentRecord, node: &Node, report: &m
     }
     Some(record)
 }
+
+/// Returns the bundled record of the agent whose program is called exactly so.
+fn of_command(command: &str) -> Option<AgentRecord> {
+    let (name, text) = BUNDLED.into_iter().find(|(name, _)| *name == command)?;
+    let node = yaml::parse(name, text).ok()?;
+    parse(name, AgentRecord::default(), &node, &mut Report::new(name))
+}
+
+/// Adds `defaultArgs`, which `another-orchestrator` gives an agent after all others: of a program it knows after those
+/// it is started with here too, else after the prompt.
+fn add_older(record: &mut AgentRecord, args: Vec<At<String>>, report: &mut Report) {
+    let mut args = args;
+    if let (CODEX, Some(n)) = (record.command.as_str(), args.iter().position(|arg| arg.value == GONE)) {
+        let message = format!("`{GONE}` is left out: {CODEX} does not know it any more");
+        report.warn(args[n].at, message, "remove it and what follows it");
+        args.drain(n..args.len().min(n + 2));
+    }
+    let Some(args) = templates(Some(args), report) else { return };
+    if record.headless.is_none() && record.terminal.is_none() {
+        record.args = std::iter::once("{{ prompt }}".to_owned()).chain(args).collect();
+        return;
+    }
+    let headless = record.headless.iter_mut().flat_map(|face| [&mut face.args, &mut face.resume_args]);
+    let terminal = record.terminal.iter_mut().flat_map(|face| [&mut face.args, &mut face.resume_args]);
+    headless.chain(terminal).flatten().for_each(|face| face.extend(args.iter().cloned()));
+}
+
+/// An option that the default settings of `another-orchestrator` give this program, and that its versions of today refuse.
+const GONE: &str = "--approval-mode";
+const CODEX: &str = "codex";
 
 /// Returns the values of a list of templates, each checked.
 fn templates(texts: Option<Vec<At<String>>>, report: &mut Report) -> Option<Vec<String>> {

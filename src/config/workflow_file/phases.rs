@@ -45,8 +45,16 @@ pub(crate) struct Draft {
 
 /// Reads all phases; reports every defect.
 pub(crate) fn read(items: &[Node], around: &dyn Surroundings, report: &mut Report) -> Vec<Draft> {
-    items.iter().enumerate().map(|(n, item)| read_one(item, n + 1, around, report)).collect()
+    let mut drafts: Vec<Draft> =
+        items.iter().enumerate().map(|(n, item)| read_one(item, n + 1, around, report)).collect();
+    if !drafts.iter().any(|draft| draft.id.as_ref().is_some_and(|id| id.value.as_str() == RETRY)) {
+        drafts.iter_mut().for_each(Draft::retry_without_edge);
+    }
+    drafts
 }
+
+/// What `another-orchestrator` teaches as the way to have a phase tried again, which is what happens without an edge.
+const RETRY: &str = "retry";
 
 impl Draft {
     fn at(at: Mark) -> Self {
@@ -63,6 +71,13 @@ impl Draft {
             captures: Vec::new(),
             inner: Vec::new(),
             phase: None,
+        }
+    }
+
+    fn retry_without_edge(&mut self) {
+        self.on_failure.take_if(|edge| edge.value == RETRY);
+        if let Some(phase) = &mut self.phase {
+            phase.on_failure.take_if(|edge| edge.as_str() == RETRY);
         }
     }
 

@@ -106,6 +106,12 @@ fn a_workflow_in_the_other_system_s_words_loads_unchanged() {
         \x20 - {id: complete, type: terminal}\n  - {id: escalate, type: terminal, notify: true}\n  - {id: abort, type: terminal, notify: true}\n";
     let loaded = load(text).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!((loaded.value.phases.len(), loaded.warnings.len()), (8, 0));
+    let again = load(&text.replace(
+        "maxRetries: 1\n    onSuccess: self_review\n    onFailure: escalate",
+        "maxRetries: 2\n    onSuccess: self_review\n    onFailure: retry",
+    ));
+    let phase = &again.unwrap().value.phases[1];
+    assert_eq!((phase.retry.attempts, &phase.on_failure), (3, &None), "as its documents say, then a person looks");
     assert_eq!(loaded.value.digest.len(), 16);
 }
 

@@ -7,7 +7,7 @@ use super::Fleet;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::gate::Step;
-use crate::domain::ids::{AgentName, SessionId, TicketKey, WalkName};
+use crate::domain::ids::{AgentName, PhaseId, SessionId, TicketKey, WalkName};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay};
 use crate::domain::time::Timestamp;
@@ -129,6 +129,7 @@ impl Fleet {
 /// Applies a fact to the progress of its ticket.
 fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
     match what {
+        TicketEvent::TakenOver { progress: taken } => *progress = Progress::clone(taken),
         TicketEvent::Started => {
             progress.under_way.get_or_insert(UnderWay { since: at, postponed: 0 });
             progress.status = Status::Preparing;
@@ -177,11 +178,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::Completed { needs_attention } => {
             progress.status = Status::Complete { needs_attention: *needs_attention, at };
         }
-        TicketEvent::Retried { phase: Some(phase) } => {
-            progress.visits.insert(phase.clone(), 1);
-            enter(progress, at, phase);
-        }
-        TicketEvent::Retried { phase: None } => progress.status = Status::Queued,
+        TicketEvent::Retried { phase } => retry(progress, at, phase.as_ref()),
         TicketEvent::Skipped { to } => {
             progress.walks.lists.remove(to);
             progress.visits.insert(to.clone(), 1);
@@ -207,6 +204,22 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.workspace.iter_mut().for_each(|checkout| checkout.removed = true);
         }
         TicketEvent::WorkspaceKept { .. } => {}
+    }
+}
+
+/// Has a phase run again, or what is about to run.
+fn retry(progress: &mut Progress, at: Timestamp, phase: Option<&PhaseId>) {
+    match phase {
+        Some(phase) if progress.workflow_digest.is_some() => {
+            progress.visits.insert(phase.clone(), 1);
+            enter(progress, at, phase);
+        }
+        // Another runner brought it so far: it has no workspace yet.
+        Some(phase) => {
+            progress.begins_at = Some(phase.clone());
+            progress.status = Status::Queued;
+        }
+        None => progress.status = Status::Queued,
     }
 }
 
@@ -273,7 +286,7 @@ fn apply_below(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
 }
 
 /// Puts the ticket at the start of a phase.
-fn enter(progress: &mut Progress, at: Timestamp, phase: &crate::domain::ids::PhaseId) {
+fn enter(progress: &mut Progress, at: Timestamp, phase: &PhaseId) {
     progress.phase = Some(phase.clone());
     progress.phase_since = Some(at);
     progress.attempt = 0;

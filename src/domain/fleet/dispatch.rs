@@ -179,31 +179,45 @@ impl Fleet {
     /// holding its breath: it counts as if it went on.
     pub fn goes_on_alone(&self) -> bool {
         let stopped = matches!(self.mode, Mode::Stopped { .. });
-        let under_way = self.walks().filter(|ticket| self.policy.concerns(&ticket.brief.key)).any(|ticket| {
-            let progress = &ticket.progress;
-            match &progress.status {
-                Status::Preparing | Status::Stopping { .. } => true,
-                // What a person is asked is still being put into words.
-                Status::Approval { message, .. } if message.is_empty() => true,
-                Status::Running { session, .. } => progress.requests.is_empty() && !self.shows_dialog(session),
-                Status::Polling { .. } | Status::Backoff { .. } => !progress.paused && !stopped,
-                // What walks below it do is asked of themselves.
-                Status::Joining { listed, .. } => !listed,
-                // A limit ends by itself, a credential does not mend itself.
-                Status::Queued => {
-                    let hold = self.account_hold(ticket).filter(|_| !stopped && self.is_ready(ticket));
-                    hold.is_some_and(|(_, hold)| hold.until.is_some())
-                }
-                Status::Approval { .. } | Status::Failed { .. } | Status::Complete { .. } => false,
+        let waits = |ticket: &Ticket| match ticket.progress.status {
+            Status::Polling { .. } | Status::Backoff { .. } => !ticket.progress.paused,
+            // A limit ends by itself, a credential does not mend itself.
+            Status::Queued if self.is_ready(ticket) => {
+                self.account_hold(ticket).is_some_and(|(_, hold)| hold.until.is_some())
             }
-        });
+            _ => false,
+        };
+        self.is_busy() || (!stopped && self.concerned().any(waits))
+    }
+
+    /// Returns whether something is under way or can start now. Whose time has yet to come, and who waits for a person,
+    /// is not busy.
+    pub fn is_busy(&self) -> bool {
+        let works = |ticket: &Ticket| match &ticket.progress.status {
+            Status::Preparing | Status::Stopping { .. } => true,
+            // What a person is asked is still being put into words.
+            Status::Approval { message, .. } => message.is_empty(),
+            Status::Running { session, .. } => ticket.progress.requests.is_empty() && !self.shows_dialog(session),
+            // What walks below it do is asked of themselves.
+            Status::Joining { listed, .. } => !listed,
+            Status::Queued
+            | Status::Polling { .. }
+            | Status::Backoff { .. }
+            | Status::Failed { .. }
+            | Status::Complete { .. } => false,
+        };
         let free = self.places();
-        under_way
-            || !stopped
-                && self.startable().iter().filter_map(|key| self.ticket(key)).any(|ticket| {
-                    let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
-                    (if is_poll { free.polls } else { free.work }) > 0
-                })
+        let can_start = |key: &TicketKey| {
+            let is_poll = self.ticket(key).and_then(|ticket| self.phase_of(ticket)).is_some_and(Phase::is_poll);
+            (if is_poll { free.polls } else { free.work }) > 0
+        };
+        let stopped = matches!(self.mode, Mode::Stopped { .. });
+        self.concerned().any(works) || (!stopped && self.startable().iter().any(can_start))
+    }
+
+    /// Returns the tickets that this engine works on.
+    fn concerned(&self) -> impl Iterator<Item = &Ticket> {
+        self.walks().map(AsRef::as_ref).filter(|ticket| self.policy.concerns(&ticket.brief.key))
     }
 
     /// Returns whether the agent of a session asks something that only its screen shows.

@@ -25,6 +25,16 @@ const PROVIDER: Again = Again { attempts: 10, backoff_seconds: 30 };
 /// By how many percent those waits differ.
 const SPREAD: u8 = 25;
 
+/// A failed attempt.
+pub(super) struct Failing {
+    /// Why.
+    pub(super) failure: Failure,
+    /// When another one has a chance, where that was said.
+    pub(super) until: Option<Timestamp>,
+    /// What was captured all the same.
+    pub(super) captures: BTreeMap<String, String>,
+}
+
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -43,22 +53,17 @@ enum Next {
 impl Turn<'_> {
     /// Records a failed attempt: tries again, waits, takes the failure edge, or asks for a person.
     pub(super) fn attempt_failed(&mut self, key: &TicketKey, phase: &Phase, failure: Failure) {
-        self.attempt_failed_until(key, phase, failure, None);
+        self.attempt_failed_with(key, phase, Failing { failure, until: None, captures: BTreeMap::new() });
     }
 
-    /// Records a failed attempt of which it was said when another one has a chance.
-    pub(super) fn attempt_failed_until(
-        &mut self,
-        key: &TicketKey,
-        phase: &Phase,
-        failure: Failure,
-        until: Option<Timestamp>,
-    ) {
+    /// Records a failed attempt and what it left.
+    pub(super) fn attempt_failed_with(&mut self, key: &TicketKey, phase: &Phase, failing: Failing) {
+        let Failing { failure, until, captures } = failing;
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let next = next(&ticket.progress, key, phase, failure.class);
         let account = self.fleet.account_of(ticket, phase);
         let outcome = Outcome::Failed { failure: failure.clone() };
-        self.note(key, TicketEvent::AttemptEnded { outcome, captures: BTreeMap::new() });
+        self.note(key, TicketEvent::AttemptEnded { outcome, captures });
         match next {
             Next::Again(_) if self.gates_are_stuck(key) => self.take_edge(key, phase, failure),
             Next::Again(millis) => {

@@ -11,7 +11,7 @@ use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::problem::nearest;
 use crate::domain::session::{Answer, Outcome, Request, StoppedBy};
-use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Status, Ticket};
+use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Progress, Status, Ticket};
 
 pub(super) type Done = Result<(), Rejection>;
 
@@ -22,6 +22,7 @@ impl Turn<'_> {
             Command::PutPlan { plan } => self.put_plan(plan),
             Command::PutTicket { brief, order, blocked_by } => self.put_ticket(brief, order, blocked_by),
             Command::AddTickets { plans, tickets } => self.add_tickets(plans, tickets),
+            Command::TakeOver { key, progress } => self.take_over(&key, progress),
             Command::PausePlan { plan } => self.pause_plan(&plan, true),
             Command::ResumePlan { plan } => self.pause_plan(&plan, false),
             Command::SetConcurrency { max } => {
@@ -94,6 +95,13 @@ impl Turn<'_> {
             .is_some_and(|old| old.brief == brief && old.order == order && old.blocked_by == blocked_by);
         if !same {
             self.record(Event::TicketPut { brief, order, blocked_by });
+        }
+        Ok(())
+    }
+
+    fn take_over(&mut self, key: &TicketKey, progress: Box<Progress>) -> Done {
+        if self.fleet.ticket(key).is_some_and(|ticket| ticket.progress == Progress::default()) {
+            self.note(key, TicketEvent::TakenOver { progress });
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::failing::Failing;
 use super::on_time::timed_out;
 use super::proving::proof;
 use super::step::Turn;
@@ -72,7 +73,12 @@ impl Turn<'_> {
             let message = format!("nothing is known of the workflow version {digest}");
             return self.fail(key, FailureClass::Misconfigured, message);
         };
-        let first = workflow.first().map(|phase| phase.id.clone());
+        let begins_at = self.fleet.ticket(key).and_then(|ticket| ticket.progress.begins_at.clone());
+        if let Some(missing) = begins_at.as_ref().filter(|phase| workflow.phase(phase).is_none()) {
+            let message = format!("it stood in phase `{missing}`, which workflow `{}` does not have", workflow.name);
+            return self.fail(key, FailureClass::Misconfigured, message);
+        }
+        let first = begins_at.or_else(|| workflow.first().map(|phase| phase.id.clone()));
         if !self.fleet.workflows.contains_key(&digest) {
             self.record(Event::WorkflowLoaded { workflow });
         }
@@ -131,7 +137,7 @@ impl Turn<'_> {
                     Told::Unfinished if code == Some(0) => unfinished(tail),
                     Told::Done | Told::Nothing | Told::Unfinished => exit_failure(code, signal, tail),
                 };
-                self.attempt_failed_until(key, phase, failure, until);
+                self.attempt_failed_with(key, phase, Failing { failure, until, captures });
             }
         }
     }

@@ -32,7 +32,9 @@ impl Turn<'_> {
             | PhaseKind::Workflow { .. }
             | PhaseKind::Terminal { .. } => None,
         };
-        Some(Box::new(WorkOrder { session: SessionId::new(key.clone(), n), plan, ticket, phase, agent }))
+        let phases = self.fleet.workflow_of(&ticket).map(|workflow| workflow.phases.as_slice()).unwrap_or_default();
+        let captures = phases.iter().flat_map(|phase| phase.capture.keys().cloned()).collect();
+        Some(Box::new(WorkOrder { session: SessionId::new(key.clone(), n), plan, ticket, phase, agent, captures }))
     }
 
     /// Brings the ticket to a phase, unless it was there too often.
