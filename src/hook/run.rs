@@ -95,7 +95,11 @@ impl Line {
     fn pass_on(mut self, call: Call) -> Result<Option<String>, ReportError> {
         match call {
             Call::Started { conversation, transcript } => {
-                self.heard.before = transcript.map(|path| transcript::read(Path::new(&path)).usage).unwrap_or_default();
+                // It also starts when it has shortened its conversation: what that used up is not from before.
+                if conversation != self.heard.conversation {
+                    let used = transcript.map(|path| transcript::read(Path::new(&path)).usage);
+                    self.heard.before = used.unwrap_or_default();
+                }
                 self.converses(conversation)?;
                 self.remember();
                 self.doing(Doing::Unknown, "", "it started")?;
