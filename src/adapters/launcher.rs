@@ -24,6 +24,7 @@ use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
 use crate::domain::gate::Step;
+use crate::domain::leaves::Artifact;
 use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
@@ -55,6 +56,22 @@ impl Desk {
     /// Returns a desk with terminals of 120 by 40 cells.
     pub fn new(sessions_dir: PathBuf, spool_dir: PathBuf, exe: PathBuf, env: BTreeMap<String, String>) -> Self {
         Self { sessions_dir, spool_dir, exe, size: (120, 40), env, settings_file: None }
+    }
+
+    /// Returns the directory of the artifacts of the order's ticket.
+    fn store(&self, order: &WorkOrder) -> PathBuf {
+        let key = &order.ticket.brief.key;
+        gates::store_of(&self.sessions_dir.with_file_name("artifacts"), key.plan.as_str(), key.ticket.as_str())
+    }
+
+    /// Returns the directory in which the order's phase finds and leaves artifacts; `None` where it has none.
+    fn artifacts(&self, order: &WorkOrder) -> Option<PathBuf> {
+        if order.phase.artifacts.is_empty() {
+            return None;
+        }
+        let key = &order.ticket.brief.key;
+        let walk: String = key.walk.iter().map(|walk| format!("{walk}~")).collect();
+        Some(self.store(order).join("work").join(format!("{walk}{}", order.phase.id)))
     }
 }
 
@@ -193,6 +210,12 @@ impl Bench {
     fn compose(&self, order: &WorkOrder) -> Result<Launch, SlotError> {
         let cwd = worktree(order)?;
         let looks = order.ticket.progress.proof.step.is_some();
+        if let Some(dir) = self.desk.artifacts(order).filter(|_| !looks) {
+            let (store, reads) = (self.desk.store(order), &order.phase.artifacts.reads);
+            gates::lay_out(&dir, &store, reads, &order.offered).map_err(|error| {
+                misconfigured(format!("the artifacts in {} cannot be laid out: {error}", dir.display()))
+            })?;
+        }
         let (argv, env) = match &order.phase.kind {
             _ if looks => (self.looking(order, &cwd)?, environment::of(order, &self.desk, Who::Gates)),
             PhaseKind::Script { run } | PhaseKind::Poll { run, .. } => {
@@ -231,7 +254,13 @@ impl Bench {
             worktree: cwd.to_owned(),
             base_commit: checkout.map(|checkout| checkout.base_commit.clone()).unwrap_or_default(),
             gates: order.phase.gates.clone(),
+            base_branch: checkout.map(|checkout| checkout.base_branch.clone()).unwrap_or_default(),
             before: progress.proof.before.clone().filter(|_| !looks_first),
+            kept: progress.proof.kept.get(&order.phase.id).cloned(),
+            verdict: progress.proof.verdict.clone(),
+            learned: progress.proof.learned,
+            artifacts: self.desk.artifacts(order),
+            store: self.desk.store(order),
         };
         let dir = self.desk.sessions_dir.join(order.session.to_string());
         let written = make_private(&dir).and_then(|()| gates::write_order(&dir, &check));
@@ -299,8 +328,26 @@ impl Bench {
     fn render(&self, order: &WorkOrder, name: &str, source: &str) -> Result<String, SlotError> {
         let (library, repo) = (self.library.clone(), repo(&order.plan, &order.ticket));
         let include = move |name: &str| Some(library.prompt(repo.as_deref(), name)?.map(|text| text.text));
-        let variables = template::variables(order).into();
+        let mut variables = template::variables(order);
+        variables.insert("artifacts".to_owned(), self.artifact_names(order).into());
+        let variables = variables.into();
         template::render(name, source, &variables, include).map_err(|problem| failed(&problem))
+    }
+
+    /// Names the files that the phase reads and has to leave, for a prompt: never what is in them.
+    fn artifact_names(&self, order: &WorkOrder) -> String {
+        let Some(dir) = self.desk.artifacts(order) else { return String::new() };
+        let reads = order.phase.artifacts.reads.iter().map(|name| match order.offered.artifact(name) {
+            Some(Artifact { version, phase, bytes, .. }) => {
+                format!("- read {} (version {version}, by phase {phase}, {bytes} bytes)", dir.join(name).display())
+            }
+            None => format!("- {name} is not there: nobody left it yet"),
+        });
+        let writes =
+            order.phase.artifacts.writes.iter().map(|name| {
+                format!("- write {} (or run `aotui report artifact {name} FILE`)", dir.join(name).display())
+            });
+        reads.chain(writes).collect::<Vec<_>>().join("\n")
     }
 
     fn question(&self, order: &WorkOrder) -> Result<String, SlotError> {

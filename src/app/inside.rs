@@ -43,6 +43,13 @@ pub(super) fn refuse() -> Result<(), Failure> {
 pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {
     let reporter = Reporter::from_env().map_err(|error| failed(&error))?;
     let answer = match args {
+        ReportArgs::Verdict { verdict, reason } => return done(reporter.verdict(&verdict, &reason)),
+        ReportArgs::Learning { text } => return done(reporter.learning(&text)),
+        ReportArgs::Artifact { name, file } => {
+            let content = std::fs::read(&file)
+                .map_err(|error| Failure::usage(format!("{} cannot be read: {error}", file.display())))?;
+            return done(Reporter::artifact(&name, &content).map(drop));
+        }
         ReportArgs::Progress { text } => {
             reporter.progress(&text).map_err(|error| failed(&error))?;
             return Ok(Exit::Done.code());
@@ -62,6 +69,10 @@ pub(super) fn report(args: ReportArgs) -> Result<u8, Failure> {
     };
     say(&format!("{text}\n"))?;
     Ok(code)
+}
+
+fn done(reported: Result<(), ReportError>) -> Result<u8, Failure> {
+    reported.map(|()| Exit::Done.code()).map_err(|error| failed(&error))
 }
 
 fn failed(error: &ReportError) -> Failure {

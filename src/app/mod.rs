@@ -14,6 +14,7 @@ mod gc;
 mod house;
 mod inside;
 mod intake;
+mod left;
 mod logging;
 mod logs;
 mod plan;
@@ -69,6 +70,8 @@ fn wants_json(verb: &Verb) -> bool {
         Verb::Gc(args) => args.json,
         Verb::Doctor(args) => args.json,
         Verb::Agents(AgentsVerb::List { json } | AgentsVerb::Check { json, .. }) => *json,
+        Verb::Artifacts(args) => args.json,
+        Verb::Learnings(args) => args.json,
         _ => false,
     }
 }
@@ -112,6 +115,8 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Events(args) => events::print(&House::open_to_read(config)?, &args)?,
         Verb::Replay { journal } => replay::run(&House::open_to_read(config)?, journal.as_deref())?,
         Verb::Explain { ticket, json } => show_explanation(&House::open_to_read(config)?, &ticket, json)?,
+        Verb::Artifacts(args) => left::artifacts(&House::open_to_read(config)?, &args)?,
+        Verb::Learnings(args) => left::learnings(config, args)?,
         Verb::Logs(args) => logs::print(&House::open_to_read(config)?, &args)?,
         Verb::Steer(args) => {
             let mut steering = steering::open(&House::open(config)?)?;

@@ -37,7 +37,7 @@ pub fn command() -> Command {
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
+        .subcommands([logs(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
         .subcommand(builtin())
 }
 
@@ -464,9 +464,30 @@ fn report() -> Command {
             "aotui report task 'parse the header' --done",
             "aotui report permission --tool Bash --detail 'rm -rf build' --reason 'a clean build'",
             "aotui report question 'Which database?' --option sqlite --option postgres",
+            "aotui report verdict fail --reason 'the totals are not rounded'",
+            "aotui report learning 'The tests need TZ=UTC'",
+            "aotui report artifact spec.md docs/spec.md",
         ],
     )
     .subcommand_required(true)
+    .subcommand(
+        verb(
+            "verdict",
+            "Judges what was looked at; where it leads is said by the workflow",
+            &["aotui report verdict pass", "aotui report verdict fail --reason 'the totals are not rounded'"],
+        )
+        .arg(Arg::new("verdict").value_name("WORD").required(true).help("`pass`, `fail`, or what the workflow knows"))
+        .arg(option("reason", "TEXT", "Why")),
+    )
+    .subcommand(
+        verb("learning", "Writes down what later work should know", &["aotui report learning 'The tests need TZ=UTC'"])
+            .arg(Arg::new("text").value_name("TEXT").required(true).help("What was learned, in a few sentences")),
+    )
+    .subcommand(
+        verb("artifact", "Leaves a file for other phases", &["aotui report artifact spec.md docs/spec.md"])
+            .arg(Arg::new("name").value_name("NAME").required(true).help("The name the workflow knows it by"))
+            .arg(path("file", "FILE", "The file").required(true)),
+    )
     .subcommand(
         verb("progress", "Says what the agent does now", &["aotui report progress 'running the tests'"])
             .arg(Arg::new("text").value_name("TEXT").required(true).help("A few words")),
@@ -499,6 +520,42 @@ fn report() -> Command {
         .arg(Arg::new("text").value_name("TEXT").required(true).help("The question"))
         .arg(many("option", "TEXT", "An answer to suggest; may be repeated")),
     )
+}
+
+fn artifacts() -> Command {
+    verb(
+        "artifacts",
+        "Lists the files that the phases of a ticket left for each other, or prints one",
+        &["aotui artifacts PAY-114", "aotui artifacts PAY-114 spec.md", "aotui artifacts PAY-114 spec.md@1"],
+    )
+    .arg(ticket())
+    .arg(
+        Arg::new("name").value_name("NAME").help("The file to print, as NAME or NAME@VERSION; the newest unless given"),
+    )
+    .arg(json())
+}
+
+fn learnings() -> Command {
+    verb(
+        "learnings",
+        "Lists what agents learned, changes it or drops it; later prompts are offered what fits them",
+        &[
+            "aotui learnings",
+            "aotui learnings --drop 3",
+            "aotui learnings --edit 3 'The tests need TZ=UTC'",
+            "aotui learnings --ticket PAY-114 --json",
+        ],
+    )
+    .arg(option("ticket", "TICKET", "What was learned about this ticket alone"))
+    .arg(option("drop", "N", "Drops this one").value_parser(value_parser!(u32)))
+    .arg(
+        option("edit", "N", "Has this one say TEXT from now on")
+            .value_parser(value_parser!(u32))
+            .conflicts_with("drop")
+            .requires("text"),
+    )
+    .arg(Arg::new("text").value_name("TEXT").requires("edit").help("What it says from now on"))
+    .arg(json())
 }
 
 fn completions_verb() -> Command {

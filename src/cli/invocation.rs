@@ -66,6 +66,10 @@ pub enum Verb {
     },
     /// Print what a session printed.
     Logs(LogsArgs),
+    /// List what phases left for each other, or print one.
+    Artifacts(ArtifactsArgs),
+    /// List, change or drop what was learned.
+    Learnings(LearningsArgs),
     /// Write the settings, start a plan.
     Init {
         /// The repository; `None` is the current directory.
@@ -126,8 +130,10 @@ impl Verb {
             Verb::Gc(args) => args.delete,
             Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
             Verb::Doctor(args) => args.fix,
+            Verb::Learnings(args) => args.change.is_some(),
             Verb::Status { .. }
             | Verb::Logs(_)
+            | Verb::Artifacts(_)
             | Verb::Demo(_)
             | Verb::Workflow(_)
             | Verb::Completions(_)
@@ -353,6 +359,28 @@ pub enum WorkflowVerb {
     },
 }
 
+/// What `artifacts` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactsArgs {
+    /// The ticket, as typed.
+    pub ticket: String,
+    /// The file to print, as `NAME` or `NAME@VERSION`; `None` lists them.
+    pub name: Option<String>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
+/// What `learnings` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LearningsArgs {
+    /// One ticket alone, as typed.
+    pub ticket: Option<String>,
+    /// The one to change, and what it says from now on; `None` drops it.
+    pub change: Option<(u32, Option<String>)>,
+    /// Whether to print JSON.
+    pub json: bool,
+}
+
 /// What `report` is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReportArgs {
@@ -376,6 +404,25 @@ pub enum ReportArgs {
         detail: String,
         /// Why.
         reason: Option<String>,
+    },
+    /// A verdict.
+    Verdict {
+        /// The word.
+        verdict: String,
+        /// Why.
+        reason: String,
+    },
+    /// Something learned.
+    Learning {
+        /// What.
+        text: String,
+    },
+    /// A file for other phases.
+    Artifact {
+        /// Its name.
+        name: String,
+        /// Where it is.
+        file: PathBuf,
     },
     /// A question.
     Question {
@@ -432,6 +479,20 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             session: matches.get_one("session").copied(),
             list: matches.get_flag("list"),
             raw: matches.get_flag("raw"),
+        }),
+        "artifacts" => Verb::Artifacts(ArtifactsArgs {
+            ticket: needed(matches, "ticket"),
+            name: text(matches, "name"),
+            json: matches.get_flag("json"),
+        }),
+        "learnings" => Verb::Learnings(LearningsArgs {
+            ticket: text(matches, "ticket"),
+            change: match (matches.get_one("drop"), matches.get_one("edit")) {
+                (Some(n), _) => Some((*n, None)),
+                (None, Some(n)) => Some((*n, text(matches, "text"))),
+                (None, None) => None,
+            },
+            json: matches.get_flag("json"),
         }),
         "init" => Verb::Init { dir: matches.get_one("dir").cloned(), home: matches.get_one("home").cloned() },
         "add" => Verb::Add(add(matches)),
@@ -525,6 +586,15 @@ fn report(name: &str, matches: &ArgMatches) -> ReportArgs {
             tool: needed(matches, "tool"),
             detail: needed(matches, "detail"),
             reason: text(matches, "reason"),
+        },
+        "verdict" => ReportArgs::Verdict {
+            verdict: needed(matches, "verdict"),
+            reason: text(matches, "reason").unwrap_or_default(),
+        },
+        "learning" => ReportArgs::Learning { text: needed(matches, "text") },
+        "artifact" => ReportArgs::Artifact {
+            name: needed(matches, "name"),
+            file: matches.get_one("file").cloned().unwrap_or_default(),
         },
         "question" => ReportArgs::Question { text: needed(matches, "text"), options: texts(matches, "option") },
         "task" => ReportArgs::Task { text: needed(matches, "text"), done: matches.get_flag("done") },

@@ -22,8 +22,8 @@ pub use args::{command, completions};
 pub use ask::confirm;
 pub use exit::{Exit, Failure};
 pub use invocation::{
-    AddArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LogsArgs, PlanArgs, ReportArgs, RunArgs,
-    SteerArgs, Verb, WholeVerb, WorkflowVerb, parse,
+    AddArgs, ArtifactsArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LearningsArgs, LogsArgs,
+    PlanArgs, ReportArgs, RunArgs, SteerArgs, Verb, WholeVerb, WorkflowVerb, parse,
 };
 pub use plain_text::PlainText;
 pub use repository::{needed_repository, repository_of};

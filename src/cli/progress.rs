@@ -152,7 +152,9 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
                 Outcome::Stopped => (None, format!("{phase} was stopped and runs again later")),
             }
         }
-        TicketEvent::Proof { what: what @ Proving::WorkDone { .. } } => (None, proof(&phase, what)),
+        TicketEvent::Proof {
+            what: what @ (Proving::WorkDone { .. } | Proving::Judged { .. } | Proving::Left { .. }),
+        } => (None, proof(&phase, what)),
         TicketEvent::BackedOff { until, .. } => (None, format!("{phase} tries again at {}", clock(*until))),
         TicketEvent::Postponed { until, failure } => {
             (None, format!("waits until {}, when it is tried again: {}", clock(*until), failure.message))
@@ -276,6 +278,14 @@ fn proof(phase: &str, what: &Proving) -> String {
             format!("its gates say of tree {}: {}", report.stands.tree, found.join("; "))
         }
         Proving::Lost => "its gates are looked at again".to_owned(),
+        Proving::Judged { verdict } => format!("{phase} gave the verdict `{}`: {}", verdict.verdict, verdict.reason),
+        Proving::Learned { learning } => format!("learned ({}): {}", learning.n, learning.text),
+        Proving::LearningChanged { n, text: None } => format!("learning {n} was dropped"),
+        Proving::LearningChanged { n, text: Some(text) } => format!("learning {n} says now: {text}"),
+        Proving::Left { artifacts } => {
+            let names = artifacts.iter().map(|artifact| format!("{} (version {})", artifact.name, artifact.version));
+            format!("{phase} left {}", names.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 

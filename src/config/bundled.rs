@@ -8,11 +8,14 @@ macro_rules! files {
 
 /// File name and content of every bundled workflow.
 pub(super) const WORKFLOWS: &[(&str, &str)] = files!(
-    "workflows": "demo-merge.yaml", "demo-poll.yaml", "demo-spec.yaml", "demo.yaml", "minimal.yaml", "standard.yaml",
+    "workflows": "demo-merge.yaml", "demo-poll.yaml", "demo-spec.yaml", "demo.yaml", "gated.yaml", "minimal.yaml", "standard.yaml",
 );
 
 /// File name and content of every bundled prompt.
-pub(super) const PROMPTS: &[(&str, &str)] = files!("prompts": "implement.md", "planner.md", "resolve.md", "spec.md");
+pub(super) const PROMPTS: &[(&str, &str)] = files!(
+    "prompts": "compact.md", "discussion.md", "execute.md", "implement.md", "planner.md", "resolve.md", "spec.md",
+    "validate.md",
+);
 
 /// Path and content of what planning agents can read about this program.
 pub(super) const SKILLS: &[(&str, &str)] = files!(

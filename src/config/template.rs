@@ -12,7 +12,7 @@ use crate::domain::problem::Problem;
 use crate::domain::walks::Task;
 
 /// Every variable of every template, besides the captures of the workflow.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 28] = [
     "ticketId",
     "planId",
     "title",
@@ -32,6 +32,8 @@ pub const NAMES: [&str; 26] = [
     "visit",
     "attempt",
     "feedback",
+    "artifacts",
+    "learnings",
     "agent",
     "session",
     "item",
@@ -215,6 +217,16 @@ fn words(error: &Error) -> String {
     }
 }
 
+/// Returns what was learned that has to do with the ticket, as a list for a prompt.
+fn learnings(order: &WorkOrder) -> String {
+    let mut lines: Vec<String> =
+        order.offered.learnings.iter().map(|learning| format!("- {}", learning.replace('\n', "\n  "))).collect();
+    if order.offered.left_out > 0 {
+        lines.push(format!("({} more fit and were left out for their length)", order.offered.left_out));
+    }
+    lines.join("\n")
+}
+
 /// Returns the variables a template of this work order may use.
 pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
     let (brief, progress) = (&order.ticket.brief, &order.ticket.progress);
@@ -251,6 +263,8 @@ pub fn variables(order: &WorkOrder) -> BTreeMap<String, Value> {
         ("visit", Value::from(progress.visits.get(&order.phase.id).copied().unwrap_or(1))),
         ("attempt", Value::from(progress.attempt.max(1))),
         ("feedback", text(progress.feedback.as_deref())),
+        ("artifacts", text(None)),
+        ("learnings", Value::from(learnings(order))),
         ("agent", text(order.agent.as_ref().map(|agent| agent.as_str()))),
         ("session", Value::from(order.session.to_string())),
         ("item", item(from.and_then(|from| from.item.as_deref()))),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::Sighting;
 use super::agent_run::AgentEnd;
+use super::gate::Verdict;
 use super::ids::RequestId;
 use super::plain::{is_plain, plain_line, plain_text};
 use super::session::{Ask, Target};
@@ -17,6 +18,8 @@ const MAX_PROGRESS: usize = 200;
 const MAX_LABEL: usize = 200;
 /// Longest task kept, in characters.
 const MAX_TASK: usize = 1_000;
+/// Longest learning kept, in characters.
+const MAX_LEARNING: usize = 1_000;
 /// Longest reason or question kept, in characters.
 const MAX_TEXT: usize = 4_000;
 /// Longest exact command or diff kept, in characters.
@@ -66,6 +69,17 @@ pub enum AgentReport {
         #[serde(default)]
         done: bool,
     },
+    /// It judged what it looked at.
+    Verdict {
+        /// How.
+        #[serde(flatten)]
+        verdict: Verdict,
+    },
+    /// It learned something that later work should know.
+    Learning {
+        /// What, in a few sentences.
+        text: String,
+    },
     /// It no longer waits: it was answered in its terminal, or gave up.
     Withdraw {
         /// The request.
@@ -85,6 +99,10 @@ impl AgentReport {
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },
             Self::Conversation { id } => Self::Conversation { id: plain_line(&id, MAX_LABEL) },
             Self::Task { text, done } => Self::Task { text: plain_line(&text, MAX_TASK), done },
+            Self::Verdict { verdict: Verdict { verdict, reason } } => Self::Verdict {
+                verdict: Verdict { verdict: plain_line(&verdict, MAX_LABEL), reason: plain_text(&reason, MAX_TEXT) },
+            },
+            Self::Learning { text } => Self::Learning { text: plain_text(&text, MAX_LEARNING) },
             Self::Withdraw { request } => Self::Withdraw { request },
         }
     }

@@ -80,6 +80,13 @@ pub enum Command {
     FreezeAll,
     /// Lets everything go on that was stopped or frozen.
     ResumeAll,
+    /// Changes something that was learned.
+    ChangeLearning {
+        /// Its number.
+        n: u32,
+        /// What it says from now on; `None` drops it.
+        text: Option<String>,
+    },
     /// Says which files are defective now; replaces what was said before.
     SetProblems {
         /// All of them.

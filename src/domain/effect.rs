@@ -9,6 +9,7 @@ use super::agent_report::AgentReport;
 use super::agent_run::AgentEnd;
 use super::gate::CheckReport;
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
+use super::leaves::Offered;
 use super::permission::PermissionRule;
 use super::plan::Plan;
 use super::session::{Answer, StoppedBy};
@@ -124,6 +125,8 @@ pub struct WorkOrder {
     pub agent: Option<AgentName>,
     /// The keys that phases of the workflow capture, whether they did so yet or not.
     pub captures: BTreeSet<String>,
+    /// What others left that it may use.
+    pub offered: Offered,
 }
 
 /// What came back from the world. Late, duplicate and unknown reports are ignored by rule.

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agent_run::was_cut_off;
-use super::ids::{AgentName, SessionId};
+use super::ids::{AgentName, PhaseId, SessionId};
+use super::leaves::{Artifact, Learning};
 use super::plain::{plain_line, plain_text};
 use super::session::Outcome;
 use super::ticket::{Failure, FailureClass, HistoryEntry};
@@ -50,6 +51,48 @@ pub enum Check {
         /// Whether one since the ticket began is enough; otherwise it has to be one since the phase was entered.
         since_base: bool,
     },
+    /// Everything is committed.
+    CleanTree,
+    /// No line the ticket added says that something is still to be done.
+    NoTodo {
+        /// The words that say so.
+        words: Vec<String>,
+    },
+    /// No line the ticket added looks like a secret.
+    NoSecrets,
+    /// Tests pass, there are some, and no fewer than before the phase.
+    Tests {
+        /// The text for `sh` that runs them.
+        script: String,
+        /// Whether they are run before the phase as well, to compare.
+        compare: bool,
+        /// Whether those that failed before the phase may still fail.
+        known_failures: bool,
+    },
+    /// Each test the ticket added or changed asserts something and calls something that is not of the tests themselves.
+    FakeTests,
+    /// Only these files were changed since the phase was entered.
+    Scope {
+        /// Patterns of paths.
+        paths: Vec<String>,
+    },
+    /// None of these files was changed since the phase was entered, nor what the gates themselves run.
+    Pinned {
+        /// Patterns of paths.
+        paths: Vec<String>,
+    },
+    /// The phase left this file for others.
+    Artifact {
+        /// Its name.
+        name: String,
+    },
+    /// The agent gave a verdict, and it is one of these.
+    Verdict {
+        /// The verdicts that let the phase succeed; empty means any.
+        accepts: Vec<String>,
+    },
+    /// The agent wrote down something it learned.
+    Learned,
 }
 
 /// How the worktree stood when a phase was entered.
@@ -60,6 +103,41 @@ pub struct Before {
     pub head: String,
     /// The tree of all its files, committed or not, ignored ones left out.
     pub tree: String,
+    /// The tree against which changes of the phase count: older than `tree` where an earlier visit failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// The tree that an earlier visit of the phase left behind when it failed; what others changed since is not the phase's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+    /// What the tests came to, by gate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<String, Counts>,
+}
+
+/// What tests came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// How many passed.
+    pub passed: u32,
+    /// How many failed.
+    pub failed: u32,
+    /// How many were left out.
+    pub skipped: u32,
+    /// The names of those that failed, as far as they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failing: Vec<String>,
+}
+
+/// What an agent says about what it looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// One word: `pass`, `fail`, or what the phase knows.
+    pub verdict: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
 }
 
 /// What one gate found.
@@ -86,6 +164,9 @@ pub struct GateResult {
     /// How long it took, in milliseconds.
     #[serde(default)]
     pub millis: u64,
+    /// What the tests came to, where it ran some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tests: Option<Counts>,
 }
 
 /// What a look at the worktree, or a check of it, found. Written by the session that looked, for the engine.
@@ -97,6 +178,21 @@ pub struct CheckReport {
     /// What each gate found, in the order of the workflow; empty after a look.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<GateResult>,
+    /// The files the phase left for others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<Made>,
+}
+
+/// A file that a phase left for others, in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made {
+    /// Its name.
+    pub name: String,
+    /// The BLAKE3 hash of its content, by which the store knows it.
+    pub hash: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
 /// A fact about a ticket's gates.
@@ -122,6 +218,28 @@ pub enum Proving {
     },
     /// The session that looked was cut off; it looks again.
     Lost,
+    /// Its agent gave a verdict.
+    Judged {
+        /// The verdict.
+        verdict: Verdict,
+    },
+    /// Its agent learned something.
+    Learned {
+        /// What.
+        learning: Learning,
+    },
+    /// Something it learned was changed or dropped by a person.
+    LearningChanged {
+        /// Its number.
+        n: u32,
+        /// What it says now; `None` drops it.
+        text: Option<String>,
+    },
+    /// It left files for others.
+    Left {
+        /// The files.
+        artifacts: Vec<Artifact>,
+    },
 }
 
 /// What a ticket's gates know and do.
@@ -143,6 +261,20 @@ pub struct Proof {
     /// What the gates found about the attempt under way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<GateResult>,
+    /// The verdict of the attempt under way, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// How many things were learned since the current phase was entered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub learned: u32,
+    /// Phases that were left without success: how the worktree stood before each, and the tree it left.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kept: BTreeMap<PhaseId, Before>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a session does for the gates.
@@ -172,6 +304,9 @@ pub struct Work {
     /// What the phase captured.
     #[serde(default)]
     pub captures: BTreeMap<String, String>,
+    /// The model it was done with; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 impl Proof {
@@ -182,7 +317,18 @@ impl Proof {
 
     /// Forgets what belongs to a visit of a phase.
     pub(super) fn forget_visit(&mut self) {
-        *self = Self::default();
+        *self = Self { kept: std::mem::take(&mut self.kept), ..Self::default() };
+    }
+
+    /// Remembers how the worktree stood before a phase that failed, for its next visit, and forgets it where it succeeded.
+    pub(super) fn note_end(&mut self, phase: &PhaseId, succeeded: bool) {
+        // Each attempt has to judge anew.
+        self.verdict = None;
+        if succeeded {
+            self.kept.remove(phase);
+        } else if let Some(before) = self.before.clone() {
+            self.kept.insert(phase.clone(), before);
+        }
     }
 }
 
@@ -292,6 +438,7 @@ mod tests {
             evidence: evidence.into(),
             tree: "t".into(),
             millis: 1,
+            tests: None,
         }
     }
 

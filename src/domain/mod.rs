@@ -14,6 +14,7 @@ pub mod explain;
 pub mod fleet;
 pub mod gate;
 pub mod ids;
+pub mod leaves;
 pub mod mode;
 pub(crate) mod pattern;
 pub mod permission;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::agent_run::{AgentEnd, AgentTurn, Conversation, Face, Spent};
 use super::gate::{GateResult, Proof};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WalkName, WorkflowName};
+use super::leaves::Leaves;
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request, StoppedBy};
 use super::time::Timestamp;
@@ -124,6 +125,9 @@ pub struct Progress {
     /// What the run of the current session's agent came to as far as it told, until the session has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_end: Option<AgentEnd>,
+    /// What it leaves for others: files, and what was learned.
+    #[serde(default, skip_serializing_if = "Leaves::is_empty")]
+    pub leaves: Leaves,
     /// What its gates know and do.
     #[serde(default, skip_serializing_if = "Proof::is_empty")]
     pub proof: Proof,

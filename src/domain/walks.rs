@@ -132,6 +132,7 @@ impl Progress {
         for task in below.walks.tasks {
             self.note_task(&task.text, task.done);
         }
+        self.leaves.take_in(below.leaves);
         let number = below.walks.from.and_then(|from| from.number);
         let list = self.walks.lists.get_mut(&phase);
         if let (Some(number), Some(list)) = (number.and_then(|n| usize::try_from(n).ok()), list)

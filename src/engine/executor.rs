@@ -192,6 +192,9 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
             let run = run_session(&slots, &told.stops, *order, reattach);
             let end = watched(slots.runtime.as_ref(), &session, reports, run).await;
             told.forget(&session);
+            if matches!(end, SessionEnd::Exited { .. }) {
+                slots.runtime.reports_taken(session.clone()).await;
+            }
             if let (SessionEnd::Exited { .. }, Some(end)) = (&end, slots.runtime.agent_end(session.clone()).await) {
                 let report = Report::AgentEnded { session: session.clone(), end: Box::new(end) };
                 let _engine_gone = reports.send(report.into()).await;

@@ -179,6 +179,10 @@ impl Runtime for World {
         Box::pin(async { None })
     }
 
+    fn reports_taken(&self, _: SessionId) -> SlotFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
     fn checked(&self, _: SessionId) -> SlotFuture<'_, Option<CheckReport>> {
         Box::pin(async { None })
     }
@@ -243,7 +247,8 @@ fn order(worktree: &str) -> WorkOrder {
     .unwrap();
     let plan = serde_json::from_value(serde_json::json!({ "id": "p", "name": "p" })).unwrap();
     let session = SessionId::new(ticket.brief.key.clone(), 1);
-    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None, captures: Default::default() }
+    let (captures, offered) = (Default::default(), Default::default());
+    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None, captures, offered }
 }
 
 fn executor(world: &Arc<World>) -> (Executor, mpsc::Receiver<Arrival>) {

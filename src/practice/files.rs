@@ -13,6 +13,11 @@ pub(super) fn write(root: &Path, path: &str, text: &str) -> Result<(), Halt> {
     made.map_err(|error| Halt::Failed(format!("cannot write {path}: {error}")))
 }
 
+/// Removes a file.
+pub(super) fn remove(root: &Path, path: &str) -> Result<(), Halt> {
+    fs::remove_file(inside(root, path)?).map_err(|error| Halt::Failed(format!("cannot remove {path}: {error}")))
+}
+
 /// Adds to the end of a file, making it where it is not there.
 pub(super) fn append(root: &Path, path: &str, text: &str) -> Result<(), Halt> {
     let mut whole = read(root, path)?.unwrap_or_default();

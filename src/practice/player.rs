@@ -11,6 +11,7 @@ use super::screen::{Screen, Style};
 use super::story::{Edit, Step, ToolCall};
 use super::{files, wrap};
 use crate::domain::plain::{plain_line, plain_text};
+use crate::report::{ReportError, Reporter};
 
 /// Time between two pictures of the spinner.
 const FRAME: Duration = Duration::from_millis(100);
@@ -125,6 +126,22 @@ impl Player {
             Step::Write(edit) => self.edit("Write", edit, files::write),
             Step::Append(edit) => self.edit("Edit", edit, files::append),
             Step::Commit(message) => self.commit(message),
+            Step::Delete(path) => {
+                self.screen.line(Style::Strong, &format!("● Delete({path})"));
+                files::remove(&self.scene.root, path)
+            }
+            Step::Verdict(judged) => {
+                self.screen.line(Style::Strong, &format!("● Verdict({}: {})", judged.verdict, judged.reason));
+                self.tell(|reporter| reporter.verdict(&judged.verdict, &judged.reason))
+            }
+            Step::Learn(text) => {
+                self.screen.line(Style::Strong, &format!("● Learned({text})"));
+                self.tell(|reporter| reporter.learning(text))
+            }
+            Step::Artifact(left) => {
+                self.screen.line(Style::Strong, &format!("● Artifact({})", left.name));
+                self.tell(|_| Reporter::artifact(&left.name, left.text.as_bytes()).map(drop))
+            }
             Step::Permission(asked) => self.permission(asked),
             Step::Question(asked) => self.question(asked),
             Step::Merge(_) => self.merge(),
@@ -283,6 +300,12 @@ impl Player {
             Typed::Line(line) => Ok(Some(line)),
             Typed::Nothing => Ok(None),
         }
+    }
+
+    /// Tells aotui something that matters.
+    fn tell(&self, say: impl Fn(&Reporter) -> Result<(), ReportError>) -> Result<(), Halt> {
+        let Some(reporter) = &self.scene.reporter else { return Ok(()) };
+        say(reporter).map_err(|error| Halt::Failed(format!("cannot report: {error}")))
     }
 
     /// Tells aotui what it does; a spool that cannot be written must not stop the work.

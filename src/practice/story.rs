@@ -33,6 +33,14 @@ pub(super) enum Step {
     Append(Edit),
     /// Commits everything in the workspace.
     Commit(String),
+    /// Removes a file.
+    Delete(String),
+    /// Gives a verdict.
+    Verdict(Judgement),
+    /// Writes down what later work should know.
+    Learn(String),
+    /// Leaves a file for other phases.
+    Artifact(Left),
     /// Asks for permission.
     Permission(Permission),
     /// Asks a question.
@@ -70,6 +78,27 @@ pub(super) struct Edit {
     /// The file, relative to the workspace.
     pub(super) path: String,
     /// What to write; `{reply}` stands for the last answer to a question.
+    pub(super) text: String,
+}
+
+/// A verdict to give.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Judgement {
+    /// The word.
+    pub(super) verdict: String,
+    /// Why.
+    #[serde(default)]
+    pub(super) reason: String,
+}
+
+/// A file to leave for other phases.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Left {
+    /// Its name.
+    pub(super) name: String,
+    /// What is in it.
     pub(super) text: String,
 }
 

@@ -103,6 +103,16 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// Returns whether reports of a session wait in the spool.
+pub fn has_reports(spool: &Path, session: &SessionId) -> bool {
+    let start = format!("{session}.");
+    let entries = std::fs::read_dir(spool).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with(&start) && name.ends_with(".json")
+    })
+}
+
 /// Reads a spooled report. The texts of what it returns are plain and bounded.
 pub fn read(path: &Path) -> Result<ReportFile, ReportError> {
     let invalid = |why: String| ReportError::Invalid { path: path.to_path_buf(), why };

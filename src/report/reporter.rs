@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +12,7 @@ use super::{ReportError, read_answer, send, wait_answer};
 use crate::domain::activity::Sighting;
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
+use crate::domain::gate::Verdict;
 use crate::domain::ids::{RequestId, SessionId};
 use crate::domain::session::{Answer, Ask, Target};
 
@@ -83,6 +85,37 @@ impl Reporter {
     /// Says that the agent's turn is over, and what the run came to so far.
     pub fn turn_ended(&self, end: AgentEnd) -> Result<(), ReportError> {
         self.send(AgentReport::TurnEnded { end: Box::new(end) })
+    }
+
+    /// Judges what the session was to look at.
+    pub fn verdict(&self, verdict: &str, reason: &str) -> Result<(), ReportError> {
+        self.send(AgentReport::Verdict { verdict: Verdict { verdict: verdict.into(), reason: reason.into() } })
+    }
+
+    /// Writes down what later work should know.
+    pub fn learning(&self, text: &str) -> Result<(), ReportError> {
+        self.send(AgentReport::Learning { text: text.into() })
+    }
+
+    /// Leaves `content` for other phases as the artifact called `name`.
+    pub fn artifact(name: &str, content: &[u8]) -> Result<PathBuf, ReportError> {
+        let variable = "AOTUI_ARTIFACTS";
+        let not_here = |why: String| ReportError::NotInSession { name: variable, why };
+        let dir = env::var(variable).ok().filter(|dir| !dir.is_empty());
+        let dir = dir.ok_or_else(|| not_here("not set (the phase has no `artifacts` in its workflow)".to_owned()))?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+            return Err(not_here(format!("fine, but `{name}` is no name of an artifact")));
+        }
+        let path = PathBuf::from(dir).join(name);
+        let write = || {
+            let mut new = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+            new.write_all(content)?;
+            new.persist(&path)?;
+            Ok(())
+        };
+        write().map_err(ReportError::io(&path))?;
+        Ok(path)
     }
 
     /// Asks whether `tool` may be used in exactly the way `detail` says, and waits for the answer.

@@ -170,6 +170,10 @@ pub trait Runtime: Send + Sync {
     /// Returns how the session's agent ended, where its driver left word of it.
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;
 
+    /// Waits until everything that the session's agent reported is on record, for as long as that takes a moment: what it
+    /// said before its end counts before its end.
+    fn reports_taken(&self, session: SessionId) -> SlotFuture<'_, ()>;
+
     /// Returns what the session found that looked for the gates; `None` where it left no word.
     fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>>;
 

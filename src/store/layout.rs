@@ -101,6 +101,11 @@ impl Layout {
         self.root.join("spool")
     }
 
+    /// Files that phases left for each other.
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
+    }
+
     /// Where worktrees are made by default.
     pub fn worktrees(&self) -> PathBuf {
         self.root.join("worktrees")

@@ -159,6 +159,8 @@ fn workflow() -> Workflow {
         limits: Default::default(),
         asking: Default::default(),
         gates: Vec::new(),
+        artifacts: Default::default(),
+        on_verdict: Default::default(),
     };
     Workflow {
         name: WorkflowName::new("standard").unwrap(),

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::order::{CheckOrder, write_report};
 use super::program::{self, Ran};
+use super::{results, store};
 use crate::adapters::workspace::Standing;
-use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult, MAX_EVIDENCE};
+use crate::domain::gate::{Before, Check, CheckReport, Counts, Gate, GateResult, MAX_EVIDENCE, Made};
 use crate::slots::SlotError;
 
 /// Characters of output kept of a gate that passed.
@@ -28,27 +29,29 @@ pub fn check(path: &Path) -> color_eyre::Result<u8> {
     Ok(0)
 }
 
-struct Checker {
-    standing: Standing,
+/// Looks by one order.
+pub(super) struct Checker {
+    pub(super) standing: Standing,
     runtime: tokio::runtime::Runtime,
-    order: CheckOrder,
+    pub(super) order: CheckOrder,
 }
 
 /// What a gate found, before it is put on record.
-struct Finding {
+pub(super) struct Finding {
     passed: bool,
     says: String,
     command: Option<String>,
     exit_code: Option<i32>,
     evidence: String,
+    tests: Option<Counts>,
 }
 
 impl Finding {
-    fn pass(says: impl Into<String>) -> Self {
-        Self { passed: true, says: says.into(), command: None, exit_code: None, evidence: String::new() }
+    pub(super) fn pass(says: impl Into<String>) -> Self {
+        Self { passed: true, says: says.into(), command: None, exit_code: None, evidence: String::new(), tests: None }
     }
 
-    fn fail(says: impl Into<String>, evidence: impl Into<String>) -> Self {
+    pub(super) fn fail(says: impl Into<String>, evidence: impl Into<String>) -> Self {
         Self { passed: false, evidence: evidence.into(), ..Self::pass(says) }
     }
 
@@ -62,24 +65,56 @@ impl Finding {
             command: Some(command.to_owned()),
             exit_code: ran.code,
             evidence: end_of(&ran.output, kept),
+            tests: None,
         }
     }
 }
 
 impl Checker {
+    /// Looks at the worktree before the phase, and runs the tests that it will be compared with.
     fn look(&self) -> color_eyre::Result<CheckReport> {
-        let stands = self.stands()?;
+        let mut stands = self.stands()?;
         println!("looked at the worktree before the phase begins: commit {}, tree {}", stands.head, stands.tree);
-        Ok(CheckReport { stands, results: Vec::new() })
+        if let Some(kept) = &self.order.kept {
+            stands.from = if kept.from.is_empty() { kept.tree.clone() } else { kept.from.clone() };
+            stands.left.clone_from(&kept.left);
+        }
+        for gate in &self.order.gates {
+            let Check::Tests { script, compare: true, .. } = &gate.check else { continue };
+            if let Some(counts) = self.baseline(gate, script, &stands.tree)? {
+                println!("{}: {} passed, {} failed before the phase", gate.name, counts.passed, counts.failed);
+                stands.tests.insert(gate.name.clone(), counts);
+            }
+        }
+        if let Some(dir) = &self.order.artifacts {
+            let names: Vec<&str> = self.order.gates.iter().filter_map(artifact_of).collect();
+            store::clear(dir, &names)?;
+        }
+        Ok(CheckReport { stands, ..CheckReport::default() })
+    }
+
+    /// Returns what the tests come to before the phase. What an earlier visit that failed left does not count: then it is
+    /// what they came to before that.
+    fn baseline(&self, gate: &Gate, script: &str, tree: &str) -> color_eyre::Result<Option<Counts>> {
+        let kept = self.order.kept.as_ref().and_then(|kept| kept.tests.get(&gate.name));
+        let untouched = self.order.kept.as_ref().is_some_and(|kept| kept.left.as_deref() == Some(tree));
+        if let Some(kept) = kept.filter(|_| untouched) {
+            return Ok(Some(kept.clone()));
+        }
+        println!("\x1b[1m▸ {} (before the phase, to compare)\x1b[0m\n$ {script}", gate.name);
+        let ran = program::run(script, &self.order.worktree, Duration::from_secs(gate.timeout_seconds))?;
+        let now = results::counts(&ran.output);
+        let most = |counts: &Counts| counts.passed;
+        Ok(now.into_iter().chain(kept.cloned()).max_by_key(most))
     }
 
     fn check(&self, before: &Before) -> color_eyre::Result<CheckReport> {
         let stands = self.stands()?;
-        let mut results = Vec::new();
+        let (mut results, mut made) = (Vec::new(), Vec::new());
         for gate in &self.order.gates {
             println!("\x1b[1m▸ {}\x1b[0m", gate.name);
             let begun = Instant::now();
-            let found = self.find(gate, before, &stands)?;
+            let found = self.find(gate, before, &stands, &mut made)?;
             let mark = if found.passed { "\x1b[32m✓" } else { "\x1b[31m✗" };
             println!("{mark} {}: {}\x1b[0m", gate.name, found.says);
             results.push(result(gate.name.clone(), found, &stands.tree, begun));
@@ -90,33 +125,35 @@ impl Checker {
             println!("\x1b[31m✗ {}\x1b[0m", found.says);
             results.push(result("same tree".to_owned(), found, &after.tree, begun));
         }
-        Ok(CheckReport { stands: after, results })
+        Ok(CheckReport { stands: after, results, made })
     }
 
-    fn find(&self, gate: &Gate, before: &Before, now: &Before) -> color_eyre::Result<Finding> {
+    fn find(&self, gate: &Gate, before: &Before, now: &Before, made: &mut Vec<Made>) -> color_eyre::Result<Finding> {
         match &gate.check {
-            Check::Command { script } => {
-                println!("$ {script}");
-                let ran = program::run(script, &self.order.worktree, Duration::from_secs(gate.timeout_seconds))?;
-                Ok(Finding::of_program(script, ran))
-            }
+            Check::Command { script } => Ok(Finding::of_program(script, self.run(gate, script)?)),
             Check::Commit { since_base } => {
                 self.commit(if *since_base { &self.order.base_commit } else { &before.head }, now)
             }
+            Check::CleanTree => self.clean_tree(now),
+            Check::NoTodo { words } => self.no_todo(words, now),
+            Check::NoSecrets => self.no_secrets(now),
+            Check::Tests { script, compare, known_failures } => {
+                let ran = self.run(gate, script)?;
+                let before = before.tests.get(&gate.name).filter(|_| *compare || *known_failures);
+                Ok(tests(script, ran, before, *known_failures))
+            }
+            Check::FakeTests => self.fake_tests(now),
+            Check::Scope { paths } => self.scope(paths, before, now),
+            Check::Pinned { paths } => self.pinned(paths, before, now),
+            Check::Artifact { name } => self.artifact(name, made),
+            Check::Verdict { accepts } => Ok(self.verdict(accepts)),
+            Check::Learned => Ok(self.learned()),
         }
     }
 
-    fn commit(&self, from: &str, now: &Before) -> color_eyre::Result<Finding> {
-        let count = self.wait(self.standing.commits(from, &now.head))?;
-        if count > 0 {
-            return Ok(Finding::pass(format!("{count} new commit{}", if count == 1 { "" } else { "s" })));
-        }
-        let changed = self.changed(from, &now.tree)?;
-        let evidence = match changed.is_empty() {
-            true => "Nothing was changed at all.".to_owned(),
-            false => format!("Changed and not committed:\n{}", listed(&changed)),
-        };
-        Ok(Finding::fail("there is no new commit", evidence))
+    fn run(&self, gate: &Gate, script: &str) -> color_eyre::Result<Ran> {
+        println!("$ {script}");
+        Ok(program::run(script, &self.order.worktree, Duration::from_secs(gate.timeout_seconds))?)
     }
 
     /// Says what is wrong where the gates themselves changed what they looked at. New files are no harm: reports, caches.
@@ -135,7 +172,7 @@ impl Checker {
         Ok((!changed.is_empty()).then(|| Finding::fail(says, listed(&changed))))
     }
 
-    fn changed(&self, from: &str, to: &str) -> color_eyre::Result<Vec<PathBuf>> {
+    pub(super) fn changed(&self, from: &str, to: &str) -> color_eyre::Result<Vec<PathBuf>> {
         Ok(self.wait(self.standing.changes(from, to))?.into_iter().map(|change| change.path).collect())
     }
 
@@ -143,9 +180,62 @@ impl Checker {
         Ok(self.wait(self.standing.now())?)
     }
 
-    fn wait<T>(&self, work: impl Future<Output = Result<T, SlotError>>) -> Result<T, SlotError> {
+    pub(super) fn wait<T>(&self, work: impl Future<Output = Result<T, SlotError>>) -> Result<T, SlotError> {
         self.runtime.block_on(work)
     }
+}
+
+fn artifact_of(gate: &Gate) -> Option<&str> {
+    match &gate.check {
+        Check::Artifact { name } => Some(name),
+        _ => None,
+    }
+}
+
+/// Judges a test run.
+fn tests(script: &str, ran: Ran, before: Option<&Counts>, known_failures: bool) -> Finding {
+    let exit_ok = ran.code == Some(0);
+    let how = ran.how.clone();
+    let counts = results::counts(&ran.output);
+    let mut found = Finding::of_program(script, ran);
+    let problem = match &counts {
+        None => Some(format!("{how}, and its output names no test results that are known: are any run?")),
+        Some(counts) => problem(counts, before, exit_ok, known_failures, &how),
+    };
+    let of = |counts: &Counts| {
+        let skipped = if counts.skipped > 0 { format!(", {} skipped", counts.skipped) } else { String::new() };
+        let before = before.map(|before| format!(" (before: {} passed)", before.passed)).unwrap_or_default();
+        format!("{} passed, {} failed{skipped}{before}", counts.passed, counts.failed)
+    };
+    found.passed = problem.is_none();
+    found.says = problem.or_else(|| counts.as_ref().map(of)).unwrap_or_default();
+    found.tests = counts;
+    found
+}
+
+/// Says what speaks against a test run; `None` where nothing does.
+fn problem(now: &Counts, before: Option<&Counts>, exit_ok: bool, known_failures: bool, how: &str) -> Option<String> {
+    let (ran, failing) = (now.passed + now.failed, &now.failing);
+    if ran == 0 {
+        return Some("not one test was run".to_owned());
+    }
+    if let Some(before) = before.filter(|before| now.passed < before.passed) {
+        return Some(format!("{} tests pass, and {} did before the phase", now.passed, before.passed));
+    }
+    let new: Vec<&str> = match before.filter(|_| known_failures) {
+        Some(before) => failing.iter().filter(|name| !before.failing.contains(name)).map(String::as_str).collect(),
+        None => failing.iter().map(String::as_str).collect(),
+    };
+    let tolerated = known_failures && new.is_empty() && before.is_some_and(|before| now.failed <= before.failed);
+    if now.failed > 0 && !tolerated {
+        let named = if new.is_empty() { String::new() } else { format!(": {}", new.join(", ")) };
+        let which = if known_failures && !new.is_empty() { "tests failed that did not before" } else { "tests failed" };
+        return Some(format!(
+            "{} of {ran} {which}{named}",
+            if which == "tests failed" { now.failed as usize } else { new.len() }
+        ));
+    }
+    (!exit_ok && !tolerated).then(|| format!("{} tests passed, but it {how}", now.passed))
 }
 
 fn result(gate: String, found: Finding, tree: &str, begun: Instant) -> GateResult {
@@ -158,11 +248,12 @@ fn result(gate: String, found: Finding, tree: &str, begun: Instant) -> GateResul
         evidence: found.evidence,
         tree: tree.to_owned(),
         millis: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tests: found.tests,
     }
 }
 
 /// Returns the paths, one a line, with a remark where some are left out.
-fn listed(paths: &[PathBuf]) -> String {
+pub(super) fn listed(paths: &[PathBuf]) -> String {
     let mut lines: Vec<String> = paths.iter().take(PATHS_SHOWN).map(|path| path.display().to_string()).collect();
     if paths.len() > PATHS_SHOWN {
         lines.push(format!("… and {} more", paths.len() - PATHS_SHOWN));
@@ -186,4 +277,42 @@ fn end_of(output: &str, most: usize) -> String {
     }
     let whole = kept.split_once('\n').map_or(kept, |(_, rest)| rest);
     format!("… [earlier output left out]\n{}", whole.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(passed: u32, failed: u32, failing: &[&str]) -> Counts {
+        Counts { passed, failed, skipped: 0, failing: failing.iter().map(|name| (*name).to_owned()).collect() }
+    }
+
+    #[test]
+    fn a_test_run_passes_only_with_tests_that_pass_and_no_fewer_than_before() {
+        let judged = |now: &Counts, before: Option<&Counts>, ok| problem(now, before, ok, false, "exited with code 1");
+        assert_eq!(judged(&counts(3, 0, &[]), None, true), None);
+        assert_eq!(judged(&counts(3, 0, &[]), Some(&counts(3, 0, &[])), true), None);
+        assert_eq!(judged(&counts(0, 0, &[]), None, true).unwrap(), "not one test was run");
+        assert_eq!(
+            judged(&counts(2, 0, &[]), Some(&counts(3, 0, &[])), true).unwrap(),
+            "2 tests pass, and 3 did before the phase"
+        );
+        assert_eq!(judged(&counts(2, 1, &["a"]), None, false).unwrap(), "1 of 3 tests failed: a");
+        assert_eq!(judged(&counts(2, 0, &[]), None, false).unwrap(), "2 tests passed, but it exited with code 1");
+    }
+
+    #[test]
+    fn failures_that_were_there_before_may_stay_where_the_workflow_says_so_and_new_ones_are_named() {
+        let before = counts(5, 2, &["a", "b"]);
+        let judged = |now: &Counts| problem(now, Some(&before), false, true, "exited with code 101");
+        assert_eq!(judged(&counts(6, 1, &["a"])), None);
+        assert_eq!(judged(&counts(5, 2, &["a", "c"])).unwrap(), "1 of 7 tests failed that did not before: c");
+        assert!(judged(&counts(5, 3, &[])).is_some());
+    }
+
+    #[test]
+    fn the_end_of_an_output_begins_with_a_whole_line() {
+        assert_eq!(end_of("one\ntwo\n", 100), "one\ntwo");
+        assert_eq!(end_of("a long first line\nsecond\nthird\n", 16), "… [earlier output left out]\nthird");
+    }
 }

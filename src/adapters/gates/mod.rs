@@ -5,9 +5,16 @@
 //! never decides what the findings mean, and nothing of a repository runs but the commands of the gates themselves.
 
 mod check;
+mod fake;
+mod find;
+mod lines;
 mod order;
 mod program;
+mod results;
+mod store;
 
 pub use check::check;
 pub(crate) use order::write_order;
 pub use order::{CheckOrder, read_report};
+pub(crate) use store::lay_out;
+pub use store::{content, store_of};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::gate::{Before, CheckReport, Gate};
+use crate::domain::gate::{Before, CheckReport, Gate, Verdict};
 
 /// Name of the file that says what to look at.
 const ORDER_FILE: &str = "check.json";
@@ -27,8 +27,20 @@ pub struct CheckOrder {
     pub base_commit: String,
     /// The gates of the phase.
     pub gates: Vec<Gate>,
+    /// The branch the ticket lands on.
+    pub base_branch: String,
     /// How the worktree stood before the phase; `None` asks for just that.
     pub before: Option<Before>,
+    /// How it stood before an earlier visit of the phase that failed, and what that left.
+    pub kept: Option<Before>,
+    /// The verdict of the agent, where it gave one.
+    pub verdict: Option<Verdict>,
+    /// How many things the agent learned.
+    pub learned: u32,
+    /// The directory in which the phase leaves its artifacts; `None` where it leaves none.
+    pub artifacts: Option<PathBuf>,
+    /// The directory in which artifacts are kept.
+    pub store: PathBuf,
 }
 
 impl CheckOrder {

@@ -138,6 +138,7 @@ fn own(order: &WorkOrder, desk: &Desk) -> impl Iterator<Item = (&'static str, St
         ("AOTUI_ITEM", from.and_then(|from| from.item.clone()).unwrap_or_default()),
         ("AOTUI_ITEM_NUMBER", from.and_then(|from| from.number).map(|number| number.to_string()).unwrap_or_default()),
         ("AOTUI_FEEDBACK", progress.feedback.clone().unwrap_or_default()),
+        ("AOTUI_ARTIFACTS", desk.artifacts(order).map(|dir| path(&dir)).unwrap_or_default()),
         ("AOTUI_SPOOL", path(&desk.spool_dir)),
         ("AOTUI_SESSION_DIR", path(&desk.sessions_dir.join(&session))),
         ("AOTUI_SESSION_ID", session),

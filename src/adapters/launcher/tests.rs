@@ -98,6 +98,8 @@ impl World {
             limits: Default::default(),
             asking: Default::default(),
             gates: Vec::new(),
+            artifacts: Default::default(),
+            on_verdict: Default::default(),
         };
         WorkOrder {
             session: SessionId::new(key, 3),
@@ -106,6 +108,7 @@ impl World {
             phase,
             agent: None,
             captures: Default::default(),
+            offered: Default::default(),
         }
     }
 

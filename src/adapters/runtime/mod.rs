@@ -45,6 +45,8 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// How often a holder that cannot be reached is looked at again: it is about to serve, or about to leave.
 const RETRY: Duration = Duration::from_millis(10);
 const RETRY_LIMIT: Duration = Duration::from_millis(500);
+/// How long the last reports of a session are waited for.
+const REPORTS_LIMIT: Duration = Duration::from_secs(5);
 /// More starts at the same time only make each of them slower.
 const STARTS_AT_ONCE: usize = 8;
 /// Longest message taken from a holder that could not start, in bytes.
@@ -323,6 +325,21 @@ impl Runtime for HolderRuntime {
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { blocking(move || driver::read_outcome(dir.path())).await.ok().flatten() })
+    }
+
+    fn reports_taken(&self, session: SessionId) -> SlotFuture<'_, ()> {
+        let spool = self.sessions_dir.with_file_name("spool");
+        Box::pin(async move {
+            let until = tokio::time::Instant::now() + REPORTS_LIMIT;
+            loop {
+                let (spool, session) = (spool.clone(), session.clone());
+                let waiting = blocking(move || report::has_reports(&spool, &session)).await.unwrap_or_default();
+                if !waiting || tokio::time::Instant::now() >= until {
+                    return;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        })
     }
 
     fn checked(&self, session: SessionId) -> SlotFuture<'_, Option<CheckReport>> {

@@ -37,7 +37,7 @@ pub(crate) use self::excludes::exclude;
 use self::git::Git;
 pub use self::land::{LandError, LandRequest, Landed, land};
 pub use self::leftovers::{Fate, OwnRef, Stray, stray};
-pub use self::standing::{Change, Standing};
+pub use self::standing::{Added, Change, Standing};
 use self::turns::Turns;
 use crate::domain::time::Timestamp;
 use crate::faults;

@@ -9,6 +9,7 @@ pub(crate) mod fixtures;
 pub mod gc;
 pub mod import;
 pub mod init;
+pub mod leaves;
 pub mod replay;
 pub mod run;
 pub mod sessions;

@@ -23,8 +23,10 @@ pub(crate) fn graph(drafts: &[Draft], report: &mut Report) {
     }
     let mut dangling = false;
     for draft in drafts {
-        for (key, edge) in [("onSuccess", &draft.on_success), ("onFailure", &draft.on_failure)] {
-            let Some(edge) = edge.as_ref().filter(|edge| !ids.contains_key(edge.value.as_str())) else { continue };
+        let usual = [("onSuccess", &draft.on_success), ("onFailure", &draft.on_failure)];
+        let usual = usual.into_iter().filter_map(|(key, edge)| Some((key, edge.as_ref()?)));
+        for (key, edge) in usual.chain(draft.on_verdict.iter().map(|(verdict, edge)| (verdict.as_str(), edge))) {
+            let Some(edge) = Some(edge).filter(|edge| !ids.contains_key(edge.value.as_str())) else { continue };
             dangling = true;
             let hint = meant(&edge.value, ids.keys().copied());
             report.error(edge.at, format!("`{key}` leads to `{}`, which is no phase", edge.value), hint);
@@ -41,7 +43,8 @@ fn reach(drafts: &[Draft], ids: &BTreeMap<&str, usize>, report: &mut Report) {
     let mut reached = BTreeSet::from([0]);
     let mut open = vec![0];
     while let Some(draft) = open.pop().and_then(|n| drafts.get(n)) {
-        for edge in [&draft.on_success, &draft.on_failure].into_iter().flatten() {
+        let usual = [&draft.on_success, &draft.on_failure].into_iter().flatten();
+        for edge in usual.chain(draft.on_verdict.iter().map(|(_, edge)| edge)) {
             if let Some(n) = ids.get(edge.value.as_str()).copied().filter(|n| reached.insert(*n)) {
                 open.push(n);
             }

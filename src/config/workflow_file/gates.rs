@@ -4,9 +4,28 @@ use super::phases::YEAR;
 use crate::config::fields::{At, Fields, Report, meant, scalar};
 use crate::config::yaml::{Node, Value};
 use crate::domain::gate::{Check, Gate};
+use crate::domain::workflow::Artifacts;
 
 /// Every kind of gate.
-const KINDS: [&str; 2] = ["command", "commit"];
+const KINDS: [&str; 11] = [
+    "command",
+    "commit",
+    "cleanTree",
+    "noTodo",
+    "noSecrets",
+    "tests",
+    "fakeTests",
+    "scope",
+    "pinned",
+    "verdict",
+    "learned",
+];
+
+/// Kinds that are complete with their name alone.
+const PLAIN: [&str; 8] = ["commit", "cleanTree", "noTodo", "noSecrets", "fakeTests", "pinned", "verdict", "learned"];
+
+/// Words by which a line says that something is still to be done.
+const TODO: [&str; 6] = ["TODO", "FIXME", "XXX", "HACK", "todo!", "unimplemented!"];
 
 /// Seconds a program of a gate may take that says nothing about it.
 const TIMEOUT: u32 = 1800;
@@ -40,13 +59,16 @@ pub(super) fn gates(fields: &mut Fields<'_>, report: &mut Report) -> Vec<Gate> {
 
 fn gate(node: &Node, phase: &str, report: &mut Report) -> Option<Gate> {
     if let Some(kind) = scalar(node) {
-        let check = match kind.value.as_str() {
-            "command" => {
-                report.error(kind.at, format!("gate `command` of {phase} runs nothing"), "write `command: make check`");
-                return None;
+        let Some(check) = plain(&kind.value) else {
+            if !KINDS.contains(&kind.value.as_str()) {
+                return unknown(&kind, phase, report);
             }
-            "commit" => Check::Commit { since_base: false },
-            _ => return unknown(&kind, phase, report),
+            let hint = match kind.value.as_str() {
+                "scope" => "write `scope: [\"src/**\"]`".to_owned(),
+                name => format!("write `{name}: make test`"),
+            };
+            report.error(kind.at, format!("gate `{}` of {phase} needs to be told more", kind.value), hint);
+            return None;
         };
         return Some(Gate { name: kind.value, check, timeout_seconds: u64::from(TIMEOUT) });
     }
@@ -76,11 +98,105 @@ fn check(kind: &str, fields: &mut Fields<'_>, report: &mut Report) -> Option<(Ch
             let script = shell_text(fields, "command", report)?;
             Some((Check::Command { script: script.value.clone() }, first_words(&script.value)))
         }
-        _ => {
+        "commit" => {
             let since_base = one_of(fields, "commit", &["phase", "base"], report)? == 1;
             Some((Check::Commit { since_base }, kind.to_owned()))
         }
+        "tests" => {
+            let script = shell_text(fields, "tests", report)?.value;
+            let compare = fields.flag("compare", report).unwrap_or(true);
+            let known_failures = fields.flag("knownFailures", report).unwrap_or(false);
+            Some((Check::Tests { script, compare, known_failures }, kind.to_owned()))
+        }
+        "noTodo" => Some((Check::NoTodo { words: list(fields, "noTodo", report)? }, kind.to_owned())),
+        "scope" => Some((Check::Scope { paths: list(fields, "scope", report)? }, kind.to_owned())),
+        "pinned" => Some((Check::Pinned { paths: list(fields, "pinned", report)? }, kind.to_owned())),
+        "verdict" => Some((Check::Verdict { accepts: list(fields, "verdict", report)? }, kind.to_owned())),
+        _ => {
+            let message = format!("gate `{kind}` of {} takes nothing", fields.what);
+            report.error(fields.at, message, format!("write `- {kind}` alone"));
+            None
+        }
     }
+}
+
+/// Returns the gate that a name alone stands for; `None` where that says too little.
+fn plain(kind: &str) -> Option<Check> {
+    Some(match PLAIN.into_iter().find(|plain| *plain == kind)? {
+        "commit" => Check::Commit { since_base: false },
+        "cleanTree" => Check::CleanTree,
+        "noTodo" => Check::NoTodo { words: TODO.map(str::to_owned).to_vec() },
+        "noSecrets" => Check::NoSecrets,
+        "fakeTests" => Check::FakeTests,
+        "pinned" => Check::Pinned { paths: Vec::new() },
+        "verdict" => Check::Verdict { accepts: vec!["pass".to_owned()] },
+        _ => Check::Learned,
+    })
+}
+
+/// Returns a list of texts that is not empty.
+fn list(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Option<Vec<String>> {
+    let at = fields.get(key)?.at;
+    let texts = fields.texts(key, report)?;
+    if texts.is_empty() || texts.iter().any(|text| text.value.trim().is_empty()) {
+        report.error(at, format!("`{key}` of {} has nothing in it", fields.what), "");
+        return None;
+    }
+    Some(texts.into_iter().map(|text| text.value).collect())
+}
+
+/// Longest name of an artifact, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// Reads `artifacts` of a phase. What it has to leave is checked by a gate each, which is added.
+pub(super) fn artifacts(fields: &mut Fields<'_>, gates: &mut Vec<Gate>, report: &mut Report) -> Artifacts {
+    let Some(node) = fields.get("artifacts") else { return Artifacts::default() };
+    let Some(mut inner) = Fields::of(node, format!("`artifacts` of {}", fields.what), report) else {
+        return Artifacts::default();
+    };
+    let reads = names(&mut inner, "reads", report);
+    let writes = names(&mut inner, "writes", report);
+    inner.refuse_unknown(report);
+    gates.extend(writes.iter().map(|name| Gate {
+        name: format!("artifact {name}"),
+        check: Check::Artifact { name: name.clone() },
+        timeout_seconds: u64::from(TIMEOUT),
+    }));
+    Artifacts { reads, writes }
+}
+
+fn names(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in fields.texts(key, report).unwrap_or_default() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let usable = !name.value.is_empty()
+            && name.value.len() <= LONGEST_NAME
+            && !name.value.starts_with(['.', '-'])
+            && name.value.chars().all(plain);
+        if !usable {
+            let message = format!("`{}` cannot be the name of an artifact", name.value);
+            report.error(name.at, message, "use letters, digits, `.`, `_` and `-`, for example `spec.md`");
+        } else if names.contains(&name.value) {
+            report.error(name.at, format!("`{}` is there twice", name.value), "remove one of them");
+        } else {
+            names.push(name.value);
+        }
+    }
+    names
+}
+
+/// Reads `onVerdict` of a phase: where each verdict leads.
+pub(super) fn on_verdict(fields: &mut Fields<'_>, report: &mut Report) -> Vec<(String, At<String>)> {
+    let entries = fields.entries("onVerdict", report);
+    let what = fields.what.clone();
+    let edge = |(key, node): (At<String>, &Node)| {
+        let to = scalar(node);
+        if to.is_none() {
+            report.error(node.at, format!("verdict `{}` of {what} should lead to a phase", key.value), "");
+        }
+        to.map(|to| (key.value, to))
+    };
+    entries.into_iter().filter_map(edge).collect()
 }
 
 fn unknown(kind: &At<String>, phase: &str, report: &mut Report) -> Option<Gate> {

@@ -23,7 +23,7 @@ pub(super) fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 29] = [
+const ONLY: [(&str, &[&str]); 31] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
@@ -53,6 +53,8 @@ const ONLY: [(&str, &[&str]); 29] = [
     ("asks", &["approval"]),
     ("message", &["approval"]),
     ("gates", &["script", "agent"]),
+    ("artifacts", &["script", "agent"]),
+    ("onVerdict", &["agent"]),
 ];
 
 /// Reads what the phase does, by its type; reports keys that belong to other types.

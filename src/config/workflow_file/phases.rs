@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::below::ENDS;
-use super::gates::gates;
+use super::gates::{artifacts, gates, on_verdict};
 use super::kinds::kind;
 use super::retries::retry;
 use super::{Surroundings, care};
 use crate::config::fields::{At, Fields, Report, scalar};
 use crate::config::yaml::{Mark, Node};
 use crate::domain::ids::PhaseId;
-use crate::domain::workflow::{Asking, Capture, Limits, Phase, PhaseKind, Retry};
+use crate::domain::workflow::{Artifacts, Asking, Capture, Limits, Phase, PhaseKind, Retry};
 
 /// Longest time of any setting, in seconds: a year.
 pub(super) const YEAR: u32 = 31_536_000;
@@ -27,6 +27,8 @@ pub(crate) struct Draft {
     pub(crate) on_success: Option<At<String>>,
     /// Where failure leads.
     pub(crate) on_failure: Option<At<String>>,
+    /// Where its verdicts lead.
+    pub(crate) on_verdict: Vec<(String, At<String>)>,
     /// Every template in it.
     pub(crate) templates: Vec<At<String>>,
     /// Every prompt file it names.
@@ -64,6 +66,7 @@ impl Draft {
             terminal: false,
             on_success: None,
             on_failure: None,
+            on_verdict: Vec::new(),
             templates: Vec::new(),
             prompts: Vec::new(),
             commands: Vec::new(),
@@ -130,6 +133,8 @@ pub(super) fn done_or_failed(phase: Phase) -> Vec<Phase> {
             limits: Limits::default(),
             asking: Asking::default(),
             gates: Vec::new(),
+            artifacts: Artifacts::default(),
+            on_verdict: BTreeMap::new(),
         })
     };
     let ends = [end(done.as_ref(), false), end(failed.as_ref(), true)];
@@ -145,7 +150,9 @@ fn rest(fields: &mut Fields<'_>, draft: &mut Draft, errors: usize, around: &dyn 
     let capture = capture(fields, report);
     draft.captures = capture.keys().cloned().collect();
     let care = care::read(fields, report);
-    let gates = gates(fields, report);
+    let mut gates = gates(fields, report);
+    let artifacts = artifacts(fields, &mut gates, report);
+    draft.on_verdict = on_verdict(fields, report);
     let is_agent = type_.as_ref().is_some_and(|type_| type_.value == "agent");
     let retry = retry(fields, is_agent && !gates.is_empty(), report);
     let kind = kind(fields, type_, around, draft, report);
@@ -160,6 +167,11 @@ fn rest(fields: &mut Fields<'_>, draft: &mut Draft, errors: usize, around: &dyn 
     let edge = |to: &Option<At<String>>| to.as_ref().and_then(|to| PhaseId::new(to.value.clone()).ok());
     if report.errors.len() == errors {
         let (on_success, on_failure) = (edge(&draft.on_success), edge(&draft.on_failure));
+        let verdicts = draft
+            .on_verdict
+            .iter()
+            .filter_map(|(verdict, to)| PhaseId::new(to.value.clone()).ok().map(|to| (verdict.clone(), to)));
+        let on_verdict = verdicts.collect();
         draft.phase = Some(Phase {
             id: id.value.clone(),
             kind,
@@ -172,6 +184,8 @@ fn rest(fields: &mut Fields<'_>, draft: &mut Draft, errors: usize, around: &dyn 
             limits: care.limits,
             asking: care.asking,
             gates,
+            artifacts,
+            on_verdict,
         });
     }
     draft.captures.extend(draft.phase.iter().flat_map(Phase::keys_from_below));

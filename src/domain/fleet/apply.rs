@@ -332,6 +332,7 @@ fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captur
         let visit = progress.visits.get(&phase).copied().unwrap_or_default();
         let attempt = progress.attempt;
         let outcome = outcome.clone();
+        progress.proof.note_end(&phase, outcome == Outcome::Success);
         progress.history.push(HistoryEntry {
             phase,
             visit,

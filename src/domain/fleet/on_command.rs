@@ -35,6 +35,7 @@ impl Turn<'_> {
                 self.fleet.policy.rules = rules;
                 Ok(())
             }
+            Command::ChangeLearning { n, text } => self.change_learning(n, text),
             Command::StopAll { now } => self.stop_all(now),
             Command::FreezeAll => self.freeze_all(),
             Command::ResumeAll => self.resume_all(),

@@ -2,20 +2,29 @@
 //! only what was found decides whether it succeeded.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::apply::{at_work, forget_session};
 use super::step::Turn;
+use crate::domain::command::Rejection;
 use crate::domain::effect::SessionEnd;
 use crate::domain::event::TicketEvent;
-use crate::domain::gate::{self, CheckReport, Proof, Proving, Step, Work};
+use crate::domain::gate::{self, CheckReport, Made, Proving, Step, Verdict, Work};
 use crate::domain::ids::TicketKey;
+use crate::domain::leaves::{Artifact, Learning};
 use crate::domain::session::Outcome;
-use crate::domain::ticket::{Failure, FailureClass, HistoryEntry, Progress, Status};
+use crate::domain::ticket::{Failure, FailureClass, HistoryEntry, Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Phase;
 
 /// How often in a row a look that is cut off is taken again.
 const MAX_LOST: u32 = 4;
+
+/// The verdict that means that all is well.
+const PASS: &str = "pass";
+
+/// Most things that are learned about one ticket.
+const MOST_LEARNINGS: usize = 100;
 
 /// Seconds that looking takes at the most, besides what its programs may take.
 const LOOKING: u64 = 300;
@@ -43,7 +52,7 @@ impl Turn<'_> {
     /// they are checked now. The session that did it is over, or at its agent's word waits for what they say.
     pub(super) fn work_done(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
         if phase.gates.is_empty() {
-            return self.succeed(key, phase, captures);
+            return self.pass(key, phase, captures);
         }
         self.note(key, proof(Proving::WorkDone { captures }));
     }
@@ -71,11 +80,90 @@ impl Turn<'_> {
             Step::Check { work } => work,
         };
         let failure = gate::failure_of(&report.results);
+        let made = report.made.clone();
         self.note(key, proof(Proving::Checked { report }));
-        match failure {
-            None => self.succeed(key, phase, work.captures),
-            Some(failure) => self.attempt_failed(key, phase, failure),
+        if let Some(failure) = failure {
+            return self.attempt_failed(key, phase, failure);
         }
+        if !made.is_empty() {
+            let artifacts = self.artifacts(key, phase, &work, made);
+            self.note(key, proof(Proving::Left { artifacts }));
+        }
+        self.pass(key, phase, work.captures);
+    }
+
+    /// Returns what an attempt left, with the versions it has among all of its name.
+    fn artifacts(&self, key: &TicketKey, phase: &Phase, work: &Work, made: Vec<Made>) -> Vec<Artifact> {
+        let Some(ticket) = self.fleet.ticket(key) else { return Vec::new() };
+        let known = self.fleet.offered(ticket).artifacts;
+        let artifact = |made: Made| Artifact {
+            version: known.iter().filter(|known| known.name == made.name).map(|known| known.version).max().unwrap_or(0)
+                + 1,
+            phase: phase.id.clone(),
+            attempt: ticket.progress.attempt,
+            agent: work.agent.clone(),
+            model: work.model.clone(),
+            at: self.now,
+            name: made.name,
+            hash: made.hash,
+            bytes: made.bytes,
+        };
+        made.into_iter().map(artifact).collect()
+    }
+
+    /// Goes on after work that nothing speaks against: where its verdict leads, in phases that ask for one.
+    fn pass(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
+        if phase.on_verdict.is_empty() {
+            return self.succeed(key, phase, captures);
+        }
+        let given = self.fleet.ticket(key).and_then(|ticket| ticket.progress.proof.verdict.clone());
+        let known = || phase.on_verdict.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let message = match &given {
+            None => format!("gave no verdict: `aotui report verdict WORD` with one of {}", known()),
+            Some(Verdict { verdict, reason }) => match phase.on_verdict.get(verdict) {
+                Some(next) => {
+                    self.succeed_to(key, phase, captures, Some(next.clone()));
+                    if verdict != PASS {
+                        let text = format!("phase `{}` gave the verdict `{verdict}`: {reason}", phase.id);
+                        self.note(key, TicketEvent::FeedbackLeft { text });
+                    }
+                    return;
+                }
+                None if verdict == PASS => return self.succeed(key, phase, captures),
+                None => format!("gave the verdict `{verdict}`, which leads nowhere: it has to be one of {}", known()),
+            },
+        };
+        let evidence = message.clone();
+        self.attempt_failed(key, phase, Failure { class: FailureClass::Gate, message, evidence });
+    }
+
+    /// Takes what an agent says about what it looked at.
+    pub(super) fn on_verdict(&mut self, key: &TicketKey, verdict: Verdict) {
+        self.note(key, proof(Proving::Judged { verdict }));
+    }
+
+    /// Takes what an agent learned, unless it was said before.
+    pub(super) fn on_learning(&mut self, key: &TicketKey, text: String) {
+        let Some(ticket) = self.fleet.ticket(key) else { return };
+        let learnings = &ticket.progress.leaves.learnings;
+        if text.trim().is_empty() || learnings.len() >= MOST_LEARNINGS {
+            return;
+        }
+        let Some(phase) = ticket.progress.phase.clone() else { return };
+        let n = self.fleet.next_learning();
+        self.note(key, proof(Proving::Learned { learning: Learning { n, text, phase, at: self.now } }));
+    }
+
+    /// Changes or drops something that was learned.
+    pub(super) fn change_learning(&mut self, n: u32, text: Option<String>) -> Result<(), Rejection> {
+        let has = |ticket: &Arc<Ticket>| ticket.progress.leaves.learnings.iter().any(|learning| learning.n == n);
+        let Some(key) = self.fleet.walks().find(|ticket| has(ticket)).map(|ticket| ticket.brief.key.clone()) else {
+            return Err(
+                Rejection::new(format!("nothing was learned under number {n}")).hint("`aotui learnings` lists them")
+            );
+        };
+        self.note(&key, proof(Proving::LearningChanged { n, text }));
+        Ok(())
     }
 
     /// Returns whether nothing but a person, or another phase, is likely to help: the same failure came again although
@@ -98,18 +186,34 @@ impl Progress {
         match what {
             Proving::LookIntended => self.proof.step = Some(Step::Look),
             Proving::Looked { before } => {
-                self.proof = Proof { looked: true, before: Some(before.clone()), ..Proof::default() };
+                self.proof.step = None;
+                self.proof.lost = 0;
+                self.proof.looked = true;
+                self.proof.before = Some(before.clone());
                 self.status = Status::Queued;
             }
             Proving::WorkDone { captures } => {
                 if let (Some(session), since, agent) = at_work(self, at) {
-                    let work = Work { session, agent, since, captures: captures.clone() };
+                    let model = self.agent_end.as_ref().and_then(|end| end.model.clone());
+                    let work = Work { session, agent, since, captures: captures.clone(), model };
                     self.proof.step = Some(Step::Check { work });
                 }
                 self.status = Status::Queued;
                 forget_session(self);
             }
-            Proving::Checked { report } => self.proof.results.clone_from(&report.results),
+            Proving::Checked { report } => {
+                self.proof.results.clone_from(&report.results);
+                if let Some(before) = &mut self.proof.before {
+                    before.left = Some(report.stands.tree.clone());
+                }
+            }
+            Proving::Judged { verdict } => self.proof.verdict = Some(verdict.clone()),
+            Proving::Learned { learning } => {
+                self.proof.learned += 1;
+                self.leaves.learnings.push(learning.clone());
+            }
+            Proving::LearningChanged { n, text } => self.leaves.change(*n, text.as_deref()),
+            Proving::Left { artifacts } => self.leaves.artifacts.extend(artifacts.iter().cloned()),
             Proving::Lost => {
                 self.proof.lost += 1;
                 self.status = Status::Queued;

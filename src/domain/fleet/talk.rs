@@ -86,6 +86,8 @@ impl Turn<'_> {
             return;
         }
         match report {
+            AgentReport::Verdict { verdict } => self.on_verdict(key, verdict),
+            AgentReport::Learning { text } => self.on_learning(key, text),
             AgentReport::Progress { text } => {
                 self.on_sighting(session, Sighting::new(Doing::Working, Source::Report).text(text));
             }

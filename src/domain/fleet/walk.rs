@@ -34,7 +34,9 @@ impl Turn<'_> {
         };
         let phases = self.fleet.workflow_of(&ticket).map(|workflow| workflow.phases.as_slice()).unwrap_or_default();
         let captures = phases.iter().flat_map(|phase| phase.capture.keys().cloned()).collect();
-        Some(Box::new(WorkOrder { session: SessionId::new(key.clone(), n), plan, ticket, phase, agent, captures }))
+        let offered = self.fleet.offered(&ticket);
+        let session = SessionId::new(key.clone(), n);
+        Some(Box::new(WorkOrder { session, plan, ticket, phase, agent, captures, offered }))
     }
 
     /// Brings the ticket to a phase, unless it was there too often.
@@ -109,13 +111,24 @@ impl Turn<'_> {
 
     /// Records a success and goes on.
     pub(super) fn succeed(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
+        self.succeed_to(key, phase, captures, phase.on_success.clone());
+    }
+
+    /// Records a success and goes on with another phase than usual.
+    pub(super) fn succeed_to(
+        &mut self,
+        key: &TicketKey,
+        phase: &Phase,
+        captures: BTreeMap<String, String>,
+        next: Option<PhaseId>,
+    ) {
         self.note(key, TicketEvent::AttemptEnded { outcome: Outcome::Success, captures });
         let had_feedback = self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.feedback.is_some());
         if had_feedback && matches!(phase.kind, PhaseKind::Agent { .. }) {
             self.note(key, TicketEvent::FeedbackLeft { text: String::new() });
         }
-        match &phase.on_success {
-            Some(next) => self.enter(key, &next.clone()),
+        match next {
+            Some(next) => self.enter(key, &next),
             None => self.complete(key, false),
         }
     }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use below::{Branch, Items, Join};
 pub use items::items_of;
-pub use phase::{Again, Approval, Asking, Asks, Capture, Limits, Phase, PhaseKind, Prompt, Retry, Run, Unattended};
+pub use phase::{
+    Again, Approval, Artifacts, Asking, Asks, Capture, Limits, Phase, PhaseKind, Prompt, Retry, Run, Unattended,
+};
 
 use super::ids::{PhaseId, WorkflowName};
 

@@ -43,6 +43,31 @@ pub struct Phase {
     /// What aotui checks before it may succeed, in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
+    /// Files of other phases that it reads, and files it leaves for them.
+    #[serde(default, skip_serializing_if = "Artifacts::is_empty")]
+    pub artifacts: Artifacts,
+    /// Where verdicts of its agent lead; empty where it gives none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub on_verdict: BTreeMap<String, PhaseId>,
+}
+
+/// Files by which phases speak to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Artifacts {
+    /// Names of those it reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<String>,
+    /// Names of those it has to leave.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub writes: Vec<String>,
+}
+
+impl Artifacts {
+    /// Returns whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.reads.is_empty() && self.writes.is_empty()
+    }
 }
 
 /// How long the agent of a phase may be silent or fruitless, and what it may use up.

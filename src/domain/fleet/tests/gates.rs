@@ -31,7 +31,7 @@ fn world(attempts: u32) -> World {
 }
 
 fn report(passed: Option<bool>, evidence: &str) -> CheckReport {
-    let stands = Before { head: "h".into(), tree: "t".into() };
+    let stands = Before { head: "h".into(), tree: "t".into(), ..Before::default() };
     let result = |passed| GateResult {
         gate: "commit".into(),
         passed,
@@ -41,8 +41,9 @@ fn report(passed: Option<bool>, evidence: &str) -> CheckReport {
         evidence: evidence.into(),
         tree: "t".into(),
         millis: 3,
+        tests: None,
     };
-    CheckReport { stands, results: passed.map(result).into_iter().collect() }
+    CheckReport { stands, results: passed.map(result).into_iter().collect(), made: Vec::new() }
 }
 
 /// Lets the session that looks find something.

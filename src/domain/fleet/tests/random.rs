@@ -127,8 +127,13 @@ fn found(passed: bool) -> CheckReport {
         evidence: String::new(),
         tree: "t".into(),
         millis: 1,
+        tests: None,
     };
-    CheckReport { stands: Before { head: "h".into(), tree: "t".into() }, results: vec![result] }
+    CheckReport {
+        stands: Before { head: "h".into(), tree: "t".into(), ..Before::default() },
+        results: vec![result],
+        made: Vec::new(),
+    }
 }
 
 /// The world's answer to an effect.

@@ -37,6 +37,8 @@ pub(super) fn phase(name: &str, kind: PhaseKind, ok: Option<&str>, bad: Option<&
         limits: Limits::default(),
         asking: Asking::default(),
         gates: Vec::new(),
+        artifacts: Default::default(),
+        on_verdict: Default::default(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Phases that succeed by what aotui finds, not by what an agent says.
 
+mod stories;
+
 use std::path::PathBuf;
 
 use serde_json::Value;
