@@ -11,7 +11,7 @@ use aotui::domain::activity::{Doing, Sighting, Wait};
 use aotui::terminal::Screen;
 
 fn recordings() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/screens")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens")
 }
 
 fn rules(agent: &str) -> FaceRules {
