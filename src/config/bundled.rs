@@ -8,13 +8,16 @@ macro_rules! files {
 
 /// File name and content of every bundled workflow.
 pub(super) const WORKFLOWS: &[(&str, &str)] = files!(
-    "workflows": "demo-merge.yaml", "demo-poll.yaml", "demo-spec.yaml", "demo.yaml", "gated.yaml", "minimal.yaml", "standard.yaml",
+    "workflows": "bugfix.yaml", "demo-merge.yaml", "demo-poll.yaml", "demo-spec.yaml", "demo.yaml",
+    "gated.yaml", "merge.yaml", "minimal.yaml", "overnight.yaml", "review.yaml", "six-roles.yaml",
+    "standard.yaml", "verify.yaml",
 );
 
 /// File name and content of every bundled prompt.
 pub(super) const PROMPTS: &[(&str, &str)] = files!(
-    "prompts": "compact.md", "discussion.md", "execute.md", "implement.md", "planner.md", "resolve.md", "spec.md",
-    "validate.md",
+    "prompts": "architect.md", "compact.md", "design.md", "developer.md", "discussion.md", "execute.md",
+    "implement.md", "planner.md", "prd.md", "product-owner.md", "reproduce.md", "research.md", "resolve.md",
+    "review.md", "spec.md", "story-author.md", "tech-research.md", "triage.md", "validate.md",
 );
 
 /// Path and content of what planning agents can read about this program.

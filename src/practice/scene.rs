@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use super::git::Git;
 use super::story::Cue;
-use crate::domain::ids::{PhaseId, TicketId};
+use crate::domain::ids::{PhaseId, TicketId, WalkName};
 use crate::domain::plain::plain_line;
 use crate::report::Reporter;
 
@@ -21,6 +21,8 @@ pub(super) struct Scene {
     pub(super) title: String,
     /// The phase; `implement` outside a session.
     pub(super) phase: String,
+    /// The part of its ticket that it works on; empty for the ticket itself.
+    pub(super) part: String,
     /// How often the phase was entered, from 1.
     pub(super) visit: u32,
     /// How often the phase was played in this workspace, from 1.
@@ -44,8 +46,13 @@ impl Scene {
         let phase = get("AOTUI_PHASE").and_then(|text| PhaseId::new(text).ok());
         let phase = phase.map_or_else(|| "implement".into(), String::from);
         let speed = get("AOTUI_PRACTICE_SPEED").and_then(|text| text.parse::<f64>().ok());
+        // Every id in the key of a walk was checked when the walk began.
+        let walk = get("AOTUI_WALK").and_then(|walk| walk.rsplit('/').next()?.parse::<WalkName>().ok());
+        let part = walk.and_then(|walk| Some(walk.as_str().split_once('.')?.1.to_owned())).unwrap_or_default();
+        let played = if part.is_empty() { phase.clone() } else { format!("{part}.{phase}") };
         Ok(Self {
-            performance: count_performance(&root, &phase),
+            performance: count_performance(&root, &played),
+            part,
             ticket: ticket.map_or_else(|| "practice".into(), String::from),
             title: plain_line(&get("AOTUI_TITLE").unwrap_or_default(), MAX_TITLE),
             visit: get("AOTUI_VISIT").and_then(|text| text.parse().ok()).unwrap_or(1),
@@ -61,6 +68,7 @@ impl Scene {
     pub(super) fn cue(&self) -> Cue {
         Cue {
             phase: self.phase.clone(),
+            part: self.part.clone(),
             visit: self.visit,
             performance: self.performance,
             ticket: self.ticket.clone(),

@@ -6,6 +6,7 @@
 //!   - write: { path: src/a.txt, text: "…" }
 //!   - commit: Say a
 //! implement#2: [...]      # … but this on the second visit of the phase
+//! security/review: [...]  # … and this where the phase belongs to the branch `security`
 //! implement@1: [...]      # … and this the first time it is played in this workspace, whatever the visit
 //! ```
 
@@ -145,6 +146,8 @@ pub(super) enum MergeFrom {
 pub(super) struct Cue {
     /// The phase.
     pub(super) phase: String,
+    /// The part of its ticket that it works on below it: a branch, or the number of an item; empty for the ticket itself.
+    pub(super) part: String,
     /// How often the phase was entered, from 1.
     pub(super) visit: u32,
     /// How often the phase was played in this workspace, from 1.
@@ -162,8 +165,8 @@ pub(super) fn steps(prompt: &str, cue: &Cue) -> Result<Vec<Step>, String> {
     };
     let mut story: BTreeMap<String, Vec<Step>> = serde_saphyr::from_str(&block)
         .map_err(|error| format!("the practice block of the ticket is wrong: {error}"))?;
-    let keys =
-        [format!("{}#{}", cue.phase, cue.visit), format!("{}@{}", cue.phase, cue.performance), cue.phase.clone()];
+    let of = |name: String| [format!("{name}#{}", cue.visit), format!("{name}@{}", cue.performance), name];
+    let keys = of(format!("{}/{}", cue.part, cue.phase)).into_iter().chain(of(cue.phase.clone())).collect::<Vec<_>>();
     Ok(keys.iter().find_map(|key| story.remove(key)).unwrap_or_else(|| improvised(cue)))
 }
 
@@ -176,6 +179,16 @@ fn improvised(cue: &Cue) -> Vec<Step> {
             Step::Think(0.6),
             Step::Merge(MergeFrom::Base),
         ];
+    }
+    if cue.phase == "review" {
+        // A reviewer changes nothing of the work.
+        let report = Edit { path: format!(".review-{}.md", cue.part), text: "PASS\nNothing to say.\n".into() };
+        return vec![Step::Say("I have read it, and it is good.".into()), Step::Write(report)];
+    }
+    if cue.phase == "story-author" {
+        let path = format!("docs/stories/{}.md", cue.ticket);
+        let text = "- Say hello\n- Say it again\n- Say goodbye\n".into();
+        return vec![Step::Write(Edit { path, text }), Step::Commit("Write down the stories".into())];
     }
     vec![
         Step::Say(format!(
@@ -207,7 +220,14 @@ mod tests {
     use super::*;
 
     fn cue(phase: &str, visit: u32, performance: u32) -> Cue {
-        Cue { phase: phase.into(), visit, performance, ticket: "LED-1".into(), title: "Add months".into() }
+        Cue {
+            phase: phase.into(),
+            part: String::new(),
+            visit,
+            performance,
+            ticket: "LED-1".into(),
+            title: "Add months".into(),
+        }
     }
 
     fn prompt(block: &str) -> String {

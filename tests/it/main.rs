@@ -56,3 +56,5 @@ mod talks;
 mod tidy;
 #[cfg(test)]
 mod torture;
+#[cfg(test)]
+mod walks;
