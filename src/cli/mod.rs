@@ -15,16 +15,18 @@ mod plain_text;
 mod progress;
 mod repository;
 mod steering;
+mod told;
 pub mod verbs;
 
 pub use agents::{AddAgentArgs, AgentsVerb};
 pub use args::{command, completions};
 pub use ask::confirm;
 pub use exit::{Exit, Failure};
-pub use invocation::{
-    AddArgs, ArtifactsArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, Invocation, LearningsArgs, LogsArgs,
-    PlanArgs, ReportArgs, RunArgs, SteerArgs, Verb, WholeVerb, WorkflowVerb, parse,
-};
+pub use invocation::{Invocation, Verb, parse};
 pub use plain_text::PlainText;
 pub use repository::{needed_repository, repository_of};
 pub use steering::{Steering, find_plan, find_ticket};
+pub use told::{
+    AddArgs, ArtifactsArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, LearningsArgs, LogsArgs, PlanArgs,
+    ReportArgs, RunArgs, SteerArgs, WholeVerb, WorkflowVerb,
+};

@@ -116,7 +116,8 @@ fn every_bundled_record_is_read_without_a_word() {
     let home = Path::new("/bin/aotui");
     let known = agents::bundled(home);
     let names: Vec<&str> = known.keys().map(AgentName::as_str).collect();
-    assert_eq!(names, ["aider", "claude", "codex", "gemini", "opencode", "pi", "practice"]);
+    let expected = ["aider", "claude", "codex", "gemini", "gemini-acp", "opencode", "opencode-acp", "pi", "practice"];
+    assert_eq!(names, expected);
     for (name, text) in agents::files() {
         let node = yaml::parse(name, text).unwrap();
         let mut report = Report::new(name);

@@ -4,10 +4,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::exit::Failure;
-use crate::cli::invocation::AddArgs;
 use crate::cli::output::plain;
 use crate::cli::repository::{needed_repository, repository_of};
 use crate::cli::steering::{Steering, find_plan};
+use crate::cli::told::AddArgs;
 use crate::cli::verbs::init::new_plan;
 use crate::config::library::Library;
 use crate::config::settings::Settings;

@@ -9,10 +9,10 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::bus::{Batch, Link};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::invocation::{RunArgs, Until};
 use crate::cli::output::{self, Style, plain};
 use crate::cli::progress::Progress;
 use crate::cli::steering::{find_plan, find_ticket};
+use crate::cli::told::{RunArgs, Until};
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::TicketKey;
 use crate::domain::problem::Problem;

@@ -2,9 +2,9 @@
 
 use crate::actions::Action;
 use crate::cli::exit::Failure;
-use crate::cli::invocation::SteerArgs;
 use crate::cli::output::plain;
 use crate::cli::steering::{Steering, find_plan, find_ticket};
+use crate::cli::told::SteerArgs;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::{self, Matter, Seen};
 use crate::domain::fleet::Fleet;

@@ -1,8 +1,8 @@
 //! Verbs about everything at once: stop, freeze, resume.
 
 use crate::cli::exit::Failure;
-use crate::cli::invocation::WholeVerb;
 use crate::cli::steering::Steering;
+use crate::cli::told::WholeVerb;
 use crate::domain::command::Command;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::SessionId;
