@@ -10,6 +10,8 @@ mod faces;
 mod list;
 mod rulebook;
 
+pub(crate) use argv::fresh_conversation;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::Write;

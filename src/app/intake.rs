@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::house::House;
-use super::{needs_commit, say, steering};
+use super::{needs_commit, say, steering, triage};
 use crate::cli::output::Style;
 use crate::cli::verbs::add::Surroundings;
 use crate::cli::verbs::import::{Choices, Proposal, Source, propose};
@@ -14,13 +14,17 @@ use crate::domain::ids::WorkflowName;
 pub(super) fn import(house: &House, args: &ImportArgs) -> Result<Exit, Failure> {
     needs_commit(&house.cwd)?;
     let source = Source::read(&args.file, &house.cwd)?;
-    let choices = Choices {
+    let mut choices = Choices {
         plan: args.plan.clone(),
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         base: args.base.clone(),
         single: BTreeMap::new(),
     };
-    let proposals = propose_all(house, std::slice::from_ref(&source), &choices)?;
+    let mut proposals = propose_all(house, std::slice::from_ref(&source), &choices)?;
+    if let Some(agent) = &args.triage_by {
+        choices.single = triage::ask(house, agent, &proposals)?;
+        proposals = propose_all(house, std::slice::from_ref(&source), &choices)?;
+    }
     say(&review(&proposals))?;
     if args.dry_run {
         return Ok(Exit::Done);

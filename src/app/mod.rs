@@ -24,6 +24,7 @@ mod screen;
 mod steering;
 #[cfg(test)]
 mod tests;
+mod triage;
 mod whole;
 mod work;
 

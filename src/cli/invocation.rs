@@ -292,6 +292,7 @@ fn import(matches: &ArgMatches) -> ImportArgs {
         file: matches.get_one("file").cloned().unwrap_or_default(),
         plan: text(matches, "plan"),
         workflow: text(matches, "workflow"),
+        triage_by: text(matches, "triage-by"),
         base: text(matches, "base"),
         dry_run: matches.get_flag("dry-run"),
         yes: matches.get_flag("yes"),

@@ -146,6 +146,8 @@ pub struct ImportArgs {
     pub plan: Option<String>,
     /// The workflow of tickets that name none.
     pub workflow: Option<String>,
+    /// The agent that chooses workflows for tickets that name none.
+    pub triage_by: Option<String>,
     /// The base branch of a new plan.
     pub base: Option<String>,
     /// Whether to show what would be added and leave it at that.

@@ -15,7 +15,7 @@ pub(super) const WORKFLOWS: &[(&str, &str)] = files!(
 
 /// File name and content of every bundled prompt.
 pub(super) const PROMPTS: &[(&str, &str)] = files!(
-    "prompts": "architect.md", "compact.md", "design.md", "developer.md", "discussion.md", "execute.md",
+    "prompts": "architect.md", "choose-workflow.md", "compact.md", "design.md", "developer.md", "discussion.md", "execute.md",
     "implement.md", "planner.md", "prd.md", "product-owner.md", "reproduce.md", "research.md", "resolve.md",
     "review.md", "spec.md", "story-author.md", "tech-research.md", "triage.md", "validate.md",
 );

@@ -14,7 +14,7 @@ pub(super) fn hello() -> Value {
 }
 
 /// Returns the message that says something to the agent.
-pub(super) fn say(text: &str) -> Value {
+pub fn say(text: &str) -> Value {
     json!({"type": "user", "message": {"role": "user", "content": text}})
 }
 

@@ -14,5 +14,6 @@ mod leftovers;
 mod order;
 mod talk;
 
+pub use claude::say as claude_message;
 pub use drive::drive;
 pub use order::{DriveOrder, OUTCOME_FILE, RESULTS_FILE, STREAM_FILE, note_result, read_outcome, write_outcome};

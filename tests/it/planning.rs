@@ -249,3 +249,27 @@ fn the_skills_say_what_is_so() {
     }
     assert!(count > 15, "{count}");
 }
+
+#[test]
+fn an_agent_may_choose_workflows_among_those_that_are_there() {
+    let home = Home::new();
+    let repo = home.repo();
+    home.write("judge.sh", "cat > \"$HOME/asked\"\npwd > \"$HOME/where\"\necho 'Let me see. {\"T-1\": \"minimal\", \"T-2\": \"yolo\", \"X\": \"minimal\"}'\n");
+    let record = format!(
+        "defaultAgent: practice\nagents:\n  judge: {{command: /bin/sh, args: [{}], promptVia: stdin}}\n",
+        home.path("judge.sh").display()
+    );
+    home.write("aotui/config.yaml", &record);
+    home.write("list.md", "- [ ] Sort\n- [ ] Filter\n- [ ] Own (workflow: standard)\n");
+    let ran =
+        home.aotui(&repo, &["import", &home.path("list.md").display().to_string(), "--triage-by", "judge", "--yes"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("T-1  Sort    minimal (by judge)"), "{ran:?}");
+    assert!(ran.stderr.contains("T-2: \"yolo\" is no workflow here"), "{ran:?}");
+    assert!(ran.stderr.contains("`X` is no ticket that was asked about"), "{ran:?}");
+    let asked = std::fs::read_to_string(home.path("asked")).unwrap();
+    assert!(asked.contains("T-2: Filter") && asked.contains("- standard: ") && !asked.contains("Own"), "{asked}");
+    assert!(!std::fs::read_to_string(home.path("where")).unwrap().contains("repo"));
+    let ran = home.aotui(&repo, &["import", &home.path("list.md").display().to_string(), "--triage-by", "nobody"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+}

@@ -181,7 +181,7 @@ impl<'a> Values<'a> {
 }
 
 /// Returns a name for a conversation that no other has, in the form of a UUID of version 8 (RFC 9562).
-fn fresh_conversation() -> String {
+pub(crate) fn fresh_conversation() -> String {
     let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos();
     let mut mix = blake3::Hasher::new();
     mix.update(&nanos.to_le_bytes()).update(&std::process::id().to_le_bytes());

@@ -63,6 +63,7 @@ pub(super) fn import() -> Command {
     .arg(option("plan", "PLAN", "The plan; the one the list names, or that of the repository you are in, unless given"))
     .arg(option("workflow", "NAME", "The workflow of tickets that name none; a rule's or the plan's unless given"))
     .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
+    .arg(option("triage-by", "AGENT", "Has this agent choose workflows for tickets that name none and fit no rule"))
     .arg(flag("dry-run", "Shows what would be added and adds nothing").short('n'))
     .arg(flag("yes", "Adds without asking").short('y').conflicts_with("dry-run"))
 }

@@ -163,6 +163,11 @@ impl Proposal {
         self.settled.tickets.iter().map(|one| &one.ticket)
     }
 
+    /// Returns the tickets whose workflow nobody chose.
+    pub fn undecided(&self) -> impl Iterator<Item = &intake::Settling> {
+        self.settled.tickets.iter().filter(|one| one.ticket.brief.workflow.is_none())
+    }
+
     /// Returns whether both would add the same, however the moments differ at which their plans were made.
     pub fn is_same(&self, other: &Self) -> bool {
         let plan = |one: &Self| Plan { created_at: None, ..one.plan.clone() };
