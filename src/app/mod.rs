@@ -21,6 +21,7 @@ mod plan;
 mod play;
 mod replay;
 mod screen;
+mod sessions;
 mod steering;
 #[cfg(test)]
 mod tests;
@@ -67,7 +68,7 @@ fn wants_json(verb: &Verb) -> bool {
     match verb {
         Verb::Run(args) => args.json,
         Verb::Events(args) => args.json,
-        Verb::Status { json, .. } | Verb::Explain { json, .. } => *json,
+        Verb::Status { json, .. } | Verb::Sessions { json, .. } | Verb::Explain { json, .. } => *json,
         Verb::Gc(args) => args.json,
         Verb::Doctor(args) => args.json,
         Verb::Agents(AgentsVerb::List { json } | AgentsVerb::Check { json, .. }) => *json,
@@ -108,6 +109,10 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Demo(args) => demo::demo(args)?,
         Verb::Gc(args) => gc::gc(&House::open(config)?, &args)?,
         Verb::Doctor(args) => doctor::doctor(config, &args)?,
+        Verb::Sessions { ticket, json } => sessions::list(&House::open_to_read(config)?, ticket.as_deref(), json)?,
+        Verb::ResumeSession { session, conversation } => {
+            sessions::resume(&House::open(config)?, &session, conversation.as_deref())?
+        }
         Verb::Agents(verb) => agents::agents(config, verb)?,
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,

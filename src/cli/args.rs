@@ -43,7 +43,7 @@ pub fn command() -> Command {
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
+        .subcommands([logs(), sessions(), resume_session(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
         .subcommand(builtin())
 }
 
@@ -263,6 +263,31 @@ fn logs() -> Command {
     )
     .arg(flag("list", "Lists the ticket's sessions").conflicts_with_all(["follow", "session", "raw"]))
     .arg(flag("raw", "Prints every byte as it was recorded; not to a terminal, which would obey them"))
+}
+
+fn sessions() -> Command {
+    verb(
+        "sessions",
+        "Lists the sessions of tickets: phase, agent, how each ended, what it used up, its conversation, its recording",
+        &["aotui sessions", "aotui sessions PAY-114 --json | jq '.sessions[].conversation'"],
+    )
+    .arg(Arg::new("ticket").value_name("TICKET").help("The ticket; all unless given"))
+    .arg(json())
+}
+
+fn resume_session() -> Command {
+    verb(
+        "resume-session",
+        "Takes up the conversation of a session in this terminal, with the agent's own program, in the ticket's worktree",
+        &["aotui resume-session PAY-114", "aotui resume-session billing~PAY-114~2"],
+    )
+    .arg(
+        Arg::new("session")
+            .value_name("TICKET|SESSION")
+            .required(true)
+            .help("A session, or a ticket: then its newest that has a conversation"),
+    )
+    .arg(Arg::new("conversation").value_name("ID").help("Which conversation or session of the ticket"))
 }
 
 #[cfg(test)]

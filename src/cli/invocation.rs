@@ -99,6 +99,20 @@ pub enum Verb {
         /// The repository; `None` is the current directory.
         repo: Option<PathBuf>,
     },
+    /// List sessions.
+    Sessions {
+        /// One ticket alone.
+        ticket: Option<String>,
+        /// Whether as JSON.
+        json: bool,
+    },
+    /// Take up a session's conversation.
+    ResumeSession {
+        /// The ticket or session.
+        session: String,
+        /// Which conversation or session of the ticket; `None` is the newest.
+        conversation: Option<String>,
+    },
     /// List, show, check or add agents.
     Agents(AgentsVerb),
     /// List or check workflows.
@@ -131,6 +145,8 @@ impl Verb {
             | Verb::Import(_)
             | Verb::Plan(_)
             | Verb::Trust { .. } => true,
+            Verb::ResumeSession { .. } => true,
+            Verb::Sessions { .. } => false,
             Verb::Gc(args) => args.delete,
             Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
             Verb::Doctor(args) => args.fix,
@@ -226,6 +242,10 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }),
         "gc" => Verb::Gc(GcArgs { delete: matches.get_flag("delete"), json: matches.get_flag("json") }),
         "doctor" => Verb::Doctor(DoctorArgs { fix: matches.get_flag("fix"), json: matches.get_flag("json") }),
+        "sessions" => Verb::Sessions { ticket: text(matches, "ticket"), json: matches.get_flag("json") },
+        "resume-session" => {
+            Verb::ResumeSession { session: needed(matches, "session"), conversation: text(matches, "conversation") }
+        }
         "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(match matches.subcommand() {

@@ -248,3 +248,41 @@ while read -r more; do :; done
     let end = events(&home, "agentEnded").last().unwrap()["end"].clone();
     assert_eq!((end["conversation"].as_str(), end["usage"]["input"].as_u64()), (Some("s-9"), Some(11)), "{end:#}");
 }
+
+#[test]
+fn a_person_takes_up_a_conversation_where_it_was_left_and_is_told_where_that_cannot_be() {
+    let home = Home::new();
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+case ${1:-} in --again) echo "again $2 in $PWD"; exit 5;; esac
+cat >/dev/null
+echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
+echo '{"kind":"bye","in":3,"out":4,"dollars":0.5,"wrong":"it is odd"}'
+"#,
+    );
+    let record = format!("{}    resume: [--again, '{{{{ conversation }}}}']\n", TEN_LINES.replace("PROGRAM", &program));
+    let repo = with_ticket(&home, &record, "mine");
+    let early = home.aotui(&repo, &["resume-session", "T"]);
+    assert!(early.code != 0 && early.stderr.contains("left no conversation"), "{early:?}");
+    assert_eq!(ran(&home, &repo).0, 3);
+    let listed = home.ok(&repo, &["sessions"]);
+    for part in ["repo~T~1  work · attempt 1 · mine · failed", "conversation c-7", "$0.50", "bytes recorded"] {
+        assert!(listed.contains(part), "{part} is not in\n{listed}");
+    }
+    let json: Value = serde_json::from_str(&home.ok(&repo, &["sessions", "T", "--json"])).unwrap();
+    assert_eq!(
+        (&json["sessions"][0]["conversation"], &json["sessions"][0]["usage"]["input"]),
+        (&"c-7".into(), &3.into())
+    );
+    for named in ["T", "repo~T~1"] {
+        let again = home.aotui(&repo, &["resume-session", named]);
+        let expected = format!("again c-7 in {}", home.state().join("worktrees/repo/T").display());
+        assert_eq!((again.code, again.stdout.trim()), (5, expected.as_str()), "{again:?}");
+    }
+    home.ok(&repo, &["skip", "T", "done"]);
+    ran(&home, &repo);
+    let late = home.aotui(&repo, &["resume-session", "T"]);
+    assert!(late.code != 0 && late.stderr.contains("no worktree any more"), "{late:?}");
+}

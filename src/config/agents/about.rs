@@ -18,6 +18,8 @@ pub struct About {
     pub may: Option<String>,
     /// Arguments that let it do everything without asking.
     pub unasked: Vec<String>,
+    /// Arguments with which a person takes up the conversation `{{ conversation }}`; empty means nobody said.
+    pub resume: Vec<String>,
 }
 
 /// Where an agent's credentials are. Only whether they are there is ever looked at.
@@ -50,6 +52,9 @@ pub(super) fn parse(about: &mut About, fields: &mut Fields<'_>, report: &mut Rep
     }
     set(&mut about.version_args, "versionArgs", fields, report);
     set(&mut about.unasked, "unasked", fields, report);
+    if let Some(resume) = super::templates(fields.texts("resume", report), report) {
+        about.resume = resume;
+    }
     if let Some(mut login) = fields.get("login").and_then(|node| Fields::of(node, "`login`", report)) {
         set(&mut about.login.env, "env", &mut login, report);
         set(&mut about.login.files, "files", &mut login, report);
