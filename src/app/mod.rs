@@ -37,7 +37,9 @@ use crate::actions::Keymap;
 use crate::adapters::workspace::has_commits;
 use crate::cli::output::Style;
 use crate::cli::verbs::{add, explain, init, status, steer, workflow};
-use crate::cli::{self, AgentsVerb, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of};
+use crate::cli::{
+    self, AddArgs, AgentsVerb, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of,
+};
 use house::House;
 
 /// Does what the command line asks for and returns how the process ends.
@@ -143,15 +145,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let mut steering = steering::open(&house)?;
             say(&init::init(&mut *steering, &house.places, &house.settings.state_dir, &dir)?)?
         }
-        Verb::Add(args) => {
-            let house = House::open(config)?;
-            needs_commit(&house.cwd)?;
-            let library = house.library();
-            let around = add::Surroundings { settings: &house.settings, library: &library, cwd: &house.cwd };
-            let _turn = steering::one_at_a_time(&house)?;
-            let mut steering = steering::open(&house)?;
-            say(&add::add(&mut *steering, &around, &args)?)?
-        }
+        Verb::Add(args) => add_ticket(&House::open(config)?, &args)?,
         Verb::Plan(args) => plan::plan(&House::open(config)?, &args)?,
         Verb::CheckDrafts { dir } => plan::check(&House::open_to_read(config)?, dir)?,
         Verb::Import(args) => intake::import(&House::open(config)?, &args)?,
@@ -181,6 +175,15 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         }
     };
     Ok(exit.code())
+}
+
+fn add_ticket(house: &House, args: &AddArgs) -> Result<Exit, Failure> {
+    needs_commit(&house.cwd)?;
+    let library = house.library();
+    let around = add::Surroundings { settings: &house.settings, library: &library, cwd: &house.cwd };
+    let _turn = steering::one_at_a_time(house)?;
+    let mut steering = steering::open(house)?;
+    say(&add::add(&mut *steering, &around, args)?)
 }
 
 /// Refuses a repository in which no ticket could start: worktrees are made from a commit.

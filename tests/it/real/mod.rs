@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::harness::Home;
+use crate::harness::{Home, until};
 use agents::Agent;
 use server::Server;
 
@@ -77,7 +77,7 @@ impl Stage {
         let record = agent.prepare(&mut home, &server);
         let turns = if case.scenario == "max_turns" { "maxTurns: 3," } else { "" };
         let work = format!(
-            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, {turns} onSuccess: done}}",
+            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, {turns} retry: {{attempts: 1}}, onSuccess: done}}",
             case.limit
         );
         home.write(
@@ -112,11 +112,10 @@ impl Stage {
     /// Lets aotui work until the ticket waits for the end of a usage limit, and ends it then.
     fn wait(&self) {
         let mut run = self.home.command(&self.repo, &["run", "--until-done"]).spawn().unwrap();
-        self.home.wait_zone(&self.repo, "T", "waiting");
-        let ticket = self.ticket();
+        let waits = || self.ticket()["why"].as_str().is_some_and(|why| why.contains("usage limit")).then_some(());
+        until("the ticket waits for the end of a usage limit", || self.told(), waits);
         run.kill().unwrap();
         run.wait().unwrap();
-        assert!(ticket["why"].as_str().unwrap().contains("usage limit"), "{ticket:#}");
     }
 
     fn commits(&self) -> usize {
