@@ -248,23 +248,27 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }
         "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
-        "workflow" => Verb::Workflow(match matches.subcommand() {
-            Some(("show", matches)) => WorkflowVerb::Show { name: needed(matches, "name") },
-            Some(("graph", matches)) => {
-                WorkflowVerb::Graph { name: needed(matches, "name"), mermaid: matches.get_flag("mermaid") }
-            }
-            Some(("simulate", matches)) => WorkflowVerb::Simulate {
-                name: needed(matches, "name"),
-                outcomes: matches.get_many("outcome").into_iter().flatten().cloned().collect(),
-                items: matches.get_one("items").copied().unwrap_or(3),
-            },
-            Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },
-            _ => WorkflowVerb::List,
-        }),
+        "workflow" => Verb::Workflow(workflow(matches)),
         "completions" => matches.get_one("shell").copied().map_or(Verb::Screen, Verb::Completions),
         "report" => matches.subcommand().map_or(Verb::Screen, |(name, matches)| Verb::Report(report(name, matches))),
         "builtin" => Verb::Land,
         _ => steer(name, matches),
+    }
+}
+
+fn workflow(matches: &ArgMatches) -> WorkflowVerb {
+    match matches.subcommand() {
+        Some(("show", matches)) => WorkflowVerb::Show { name: needed(matches, "name") },
+        Some(("graph", matches)) => {
+            WorkflowVerb::Graph { name: needed(matches, "name"), mermaid: matches.get_flag("mermaid") }
+        }
+        Some(("simulate", matches)) => WorkflowVerb::Simulate {
+            name: needed(matches, "name"),
+            outcomes: texts(matches, "outcome"),
+            items: matches.get_one("items").copied().unwrap_or(3),
+        },
+        Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },
+        _ => WorkflowVerb::List,
     }
 }
 
