@@ -77,7 +77,7 @@ impl Stage {
         let record = agent.prepare(&mut home, &server);
         let turns = if case.scenario == "max_turns" { "maxTurns: 3," } else { "" };
         let work = format!(
-            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, {turns} retry: {{attempts: 1}}, onSuccess: done}}",
+            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, {turns} retry: {{attempts: 1, on: {{overloaded: {{attempts: 1}}, network: {{attempts: 1}}}}}}, onSuccess: done}}",
             case.limit
         );
         home.write(

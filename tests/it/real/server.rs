@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::dialects::{Answer, Dialect};
 use super::scripts::{Fault, Script};
 
-/// What was charged for the answers that arrived whole.
+/// What was charged for the answers that were not cut off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Charged {
     pub(crate) input: u64,
@@ -131,12 +131,16 @@ impl Shared {
         }
         let answer = Answer::of(&self.script, &question, &self.cwd);
         self.note(format!("{line} step {step}: {}", answer.text));
-        dialect.answer(&question, &answer, &mut out)?;
+        // An agent may be gone as soon as it has read all, and its test may ask at once.
+        self.charge(&answer);
+        dialect.answer(&question, &answer, &mut out)
+    }
+
+    fn charge(&self, answer: &Answer) {
         let mut charged = self.charged.lock().unwrap();
         charged.input += answer.usage.input;
         charged.output += answer.usage.output;
         charged.cache_read += answer.usage.cache_read;
-        Ok(())
     }
 
     fn strikes(&self, fault: &Fault, step: usize) -> bool {
