@@ -313,6 +313,6 @@ mod tests {
     #[test]
     fn the_end_of_an_output_begins_with_a_whole_line() {
         assert_eq!(end_of("one\ntwo\n", 100), "one\ntwo");
-        assert_eq!(end_of("a long first line\nsecond\nthird\n", 16), "… [earlier output left out]\nthird");
+        assert_eq!(end_of("a long first line\nsecond\nthird\n", 16), "… [earlier output left out]\nsecond\nthird");
     }
 }
