@@ -97,17 +97,17 @@ impl HolderRuntime {
         let why = match self.spawn(&dir).await {
             Ok(Started::Running) => return Ok(()),
             Ok(Started::Complained(words)) => format!("did not start: {words}"),
-            Ok(Started::Late) => {
+            Ok(Started::Lost(why)) => {
                 // Its holder is dead by now; what it may have started must not work beside the next attempt.
                 end::vanished(&dir, &launch.session).await;
-                format!("did not start within {} s", START_LIMIT.as_secs())
+                why
             }
             Err(error) => format!("did not start: its holder could not be run: {error}"),
         };
         Err(SlotError::new(ErrorClass::Transient, format!("session {} {why}", launch.session)))
     }
 
-    /// Starts a holder and waits for its word. One that takes too long is killed.
+    /// Starts a holder and waits for its word. One whose word does not come is killed.
     async fn spawn(&self, dir: &SessionDir) -> io::Result<Started> {
         let (program, arguments) = self.holder_command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         // Any process of the user can read a holder's environment, so secrets of ours do not go there.
@@ -122,15 +122,22 @@ impl HolderRuntime {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
-        faults::point("holder.spawned")?;
-        let stdout = holder.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let started = tokio::time::timeout(START_LIMIT, first_word(stdout)).await;
-        if started.is_err() {
+        let word = holder.stdout.take();
+        let started = tokio::time::timeout(START_LIMIT, async {
+            faults::point("holder.spawned")?;
+            first_word(word.ok_or(io::ErrorKind::BrokenPipe)?).await
+        });
+        let started = match started.await {
+            Ok(Ok(started)) => started,
+            Ok(Err(error)) => Started::Lost(format!("did not start: its holder could not be heard: {error}")),
+            Err(_late) => Started::Lost(format!("did not start within {} s", START_LIMIT.as_secs())),
+        };
+        if matches!(started, Started::Lost(_)) {
             holder.kill().await?;
         }
         // Reaps the holder when it leaves; it stays if this process goes first.
         tokio::spawn(async move { holder.wait().await });
-        started.unwrap_or(Ok(Started::Late))
+        Ok(started)
     }
 }
 
@@ -140,8 +147,8 @@ enum Started {
     Running,
     /// It could not be started, and why.
     Complained(String),
-    /// No word came in time; the holder was killed.
-    Late,
+    /// No word came, and why; the holder was killed.
+    Lost(String),
 }
 
 async fn first_word(mut stdout: ChildStdout) -> io::Result<Started> {
