@@ -1,5 +1,7 @@
 //! What a run of an agent program came to: its conversation, what it used up, and how it ended.
 
+use std::collections::BTreeMap;
+
 use super::signal::Signal;
 use super::stream::{Counting, StreamRules};
 use super::trouble::{TextRule, Trouble, classify};
@@ -36,6 +38,9 @@ pub struct Account {
     before: Usage,
     sum: Usage,
     latest: Usage,
+    /// What messages used up since the last count of all of them.
+    open: BTreeMap<String, Usage>,
+    turns: u64,
     conversation: Option<String>,
     model: Option<String>,
     last_words: Option<String>,
@@ -64,13 +69,18 @@ impl Account {
                 self.last_words.get_or_insert_default().push_str(text);
             }
             Signal::ToolStarted { .. } => {
+                self.turns += 1;
                 self.last_words = None;
                 self.goes_on();
             }
             Signal::ToolEnded { .. } | Signal::Thought { .. } => self.goes_on(),
             Signal::Retrying { trouble, .. } | Signal::Failed { trouble } => self.trouble = Some(trouble.clone()),
             Signal::Denied { tool } => self.denied.push(tool.clone()),
+            Signal::Uses { id, usage } => {
+                self.open.insert(id.clone(), *usage);
+            }
             Signal::Used { usage } => {
+                self.open.clear();
                 self.sum = self.sum.plus(*usage);
                 self.latest = *usage;
                 // Where no end of a turn is told, being served is what says that an error is over.
@@ -78,7 +88,10 @@ impl Account {
                     self.trouble = None;
                 }
             }
-            Signal::TurnEnded { trouble } => self.ended = Some(trouble.clone()),
+            Signal::TurnEnded { trouble } => {
+                self.turns += 1;
+                self.ended = Some(trouble.clone());
+            }
             Signal::Compacting | Signal::Warning { .. } => {}
         }
     }
@@ -115,7 +128,11 @@ impl Account {
             Counting::Process => self.latest,
             Counting::Conversation => self.latest.minus(self.before),
         };
-        Usage { cost_micros: counted(self.cost).cost_micros, ..counted(self.tokens) }
+        let told = Usage { cost_micros: counted(self.cost).cost_micros, ..counted(self.tokens) };
+        let open = self.open.values().fold(told, |sum, usage| sum.plus(*usage));
+        // Only what is told of all together names its price, so an open part of it leaves the price open.
+        let cost_micros = told.cost_micros.filter(|_| self.open.is_empty());
+        Usage { turns: self.turns, cost_micros, ..open }
     }
 
     /// Returns what the conversation used up so far, earlier runs included.

@@ -86,6 +86,13 @@ pub enum Signal {
         /// How much.
         usage: Usage,
     },
+    /// What one message of it used up so far, until a [`Signal::Used`] tells of all of them.
+    Uses {
+        /// The message.
+        id: String,
+        /// How much.
+        usage: Usage,
+    },
     /// Its turn is over.
     TurnEnded {
         /// What ended it badly; `None` means it ended as it should.

@@ -89,12 +89,14 @@ pub enum Kind {
     Denied,
     /// [`Signal::Used`].
     Used,
+    /// [`Signal::Uses`].
+    Uses,
     /// [`Signal::TurnEnded`].
     TurnEnded,
 }
 
 /// The names of the kinds as records spell them.
-pub const KINDS: [(&str, Kind); 13] = [
+pub const KINDS: [(&str, Kind); 14] = [
     ("started", Kind::Started),
     ("message", Kind::Message),
     ("part", Kind::Part),
@@ -107,6 +109,7 @@ pub const KINDS: [(&str, Kind); 13] = [
     ("failed", Kind::Failed),
     ("denied", Kind::Denied),
     ("used", Kind::Used),
+    ("uses", Kind::Uses),
     ("turnEnded", Kind::TurnEnded),
 ];
 
@@ -234,6 +237,7 @@ impl Rule {
             Kind::Failed => Some(Signal::Failed { trouble: self.trouble(value) }),
             Kind::Denied => self.text("tool", value).map(|tool| Signal::Denied { tool }),
             Kind::Used => Some(Signal::Used { usage: self.usage(value) }),
+            Kind::Uses => id.map(|id| Signal::Uses { id, usage: self.usage(value) }),
             Kind::TurnEnded => {
                 let bad = self.part("error", value).is_some_and(truthy);
                 Some(Signal::TurnEnded { trouble: bad.then(|| self.trouble(value)) })
@@ -254,6 +258,7 @@ impl Rule {
             output: self.number("outputTokens", value),
             cache_read,
             cache_write: self.number("cacheWrite", value),
+            turns: 0,
             cost_micros: self.part("cost", value).and_then(Value::as_f64).map(micros),
         }
     }

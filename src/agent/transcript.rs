@@ -38,12 +38,15 @@ impl Transcript {
     /// Returns what to print for a signal, with `\r\n` at the end of every finished line; may be empty.
     pub fn print(&mut self, signal: &Signal) -> String {
         let mut out = String::new();
-        if self.open && !matches!(signal, Signal::Part { .. } | Signal::Used { .. }) {
+        if self.open && !matches!(signal, Signal::Part { .. } | Signal::Used { .. } | Signal::Uses { .. }) {
             self.open = false;
             out.push_str("\r\n");
         }
         match signal {
-            Signal::Conversation { .. } | Signal::Used { .. } | Signal::TurnEnded { trouble: None } => {}
+            Signal::Conversation { .. }
+            | Signal::Used { .. }
+            | Signal::Uses { .. }
+            | Signal::TurnEnded { trouble: None } => {}
             Signal::Model { name } if *name == self.model => {}
             Signal::Model { name } => {
                 self.model.clone_from(name);

@@ -36,7 +36,7 @@ use std::process::ExitCode;
 use crate::actions::Keymap;
 use crate::adapters::workspace::has_commits;
 use crate::cli::output::Style;
-use crate::cli::verbs::{add, explain, init, status, steer, workflow};
+use crate::cli::verbs::{add, cost, explain, init, status, steer, workflow};
 use crate::cli::{
     self, AddArgs, AgentsVerb, Exit, Failure, Invocation, Verb, WorkflowVerb, find_ticket, output, repository_of,
 };
@@ -70,7 +70,8 @@ fn wants_json(verb: &Verb) -> bool {
     match verb {
         Verb::Run(args) => args.json,
         Verb::Events(args) => args.json,
-        Verb::Status { json, .. } | Verb::Sessions { json, .. } | Verb::Explain { json, .. } => *json,
+        Verb::Status { json, .. } | Verb::Sessions { json, .. } => *json,
+        Verb::Cost { json, .. } | Verb::Explain { json, .. } => *json,
         Verb::Gc(args) => args.json,
         Verb::Doctor(args) => args.json,
         Verb::Agents(AgentsVerb::List { json } | AgentsVerb::Check { json, .. }) => *json,
@@ -121,6 +122,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Run(args) => work::run(House::open(config)?, &args)?,
         Verb::Status { plan, json } => show_status(&House::open_to_read(config)?, plan.as_deref(), json)?,
         Verb::Events(args) => events::print(&House::open_to_read(config)?, &args)?,
+        Verb::Cost { plan, by, json } => show_cost(&House::open_to_read(config)?, plan.as_deref(), &by, json)?,
         Verb::Replay { journal } => replay::run(&House::open_to_read(config)?, journal.as_deref())?,
         Verb::Explain { ticket, json } => show_explanation(&House::open_to_read(config)?, &ticket, json)?,
         Verb::Artifacts(args) => left::artifacts(&House::open_to_read(config)?, &args)?,
@@ -154,25 +156,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             let dir = repo.map_or(house.cwd.clone(), |dir| house.cwd.join(dir));
             say(&workflow::trust(&house.settings.state_dir, &dir)?)?
         }
-        Verb::Workflow(verb) => {
-            let house = House::open_to_read(config)?;
-            let (library, repo) = (house.library(), repository_of(&house.cwd));
-            match verb {
-                WorkflowVerb::List => say(&workflow::list(&library, repo.as_deref()))?,
-                WorkflowVerb::Show { name } => say(&workflow::show(&library, repo.as_deref(), &name)?)?,
-                WorkflowVerb::Graph { name, mermaid } => {
-                    say(&workflow::graph(&library, repo.as_deref(), &name, mermaid)?)?
-                }
-                WorkflowVerb::Simulate { name, outcomes, items } => {
-                    let items = usize::try_from(items).unwrap_or_default();
-                    say(&workflow::simulate(&library, repo.as_deref(), &name, &outcomes, items)?)?
-                }
-                WorkflowVerb::Check { file } => {
-                    let file = file.map(|file| house.cwd.join(file));
-                    say(&workflow::check(&library, repo.as_deref(), file.as_deref())?)?
-                }
-            }
-        }
+        Verb::Workflow(verb) => show_workflows(&House::open_to_read(config)?, verb)?,
     };
     Ok(exit.code())
 }
@@ -204,6 +188,29 @@ fn show_status(house: &House, plan: Option<&str>, json: bool) -> Result<Exit, Fa
         return say_json(&view.json());
     }
     say(&view.table(Style::of_stdout(), crate::engine::now()))
+}
+
+fn show_cost(house: &House, plan: Option<&str>, by: &str, json: bool) -> Result<Exit, Failure> {
+    let (fleet, _) = steering::look(house)?;
+    let view = cost::View::new(&fleet, plan, by)?;
+    if json { say_json(&view) } else { say(&view.table()) }
+}
+
+fn show_workflows(house: &House, verb: WorkflowVerb) -> Result<Exit, Failure> {
+    let (library, repo) = (house.library(), repository_of(&house.cwd));
+    match verb {
+        WorkflowVerb::List => say(&workflow::list(&library, repo.as_deref())),
+        WorkflowVerb::Show { name } => say(&workflow::show(&library, repo.as_deref(), &name)?),
+        WorkflowVerb::Graph { name, mermaid } => say(&workflow::graph(&library, repo.as_deref(), &name, mermaid)?),
+        WorkflowVerb::Simulate { name, outcomes, items } => {
+            let items = usize::try_from(items).unwrap_or_default();
+            say(&workflow::simulate(&library, repo.as_deref(), &name, &outcomes, items)?)
+        }
+        WorkflowVerb::Check { file } => {
+            let file = file.map(|file| house.cwd.join(file));
+            say(&workflow::check(&library, repo.as_deref(), file.as_deref())?)
+        }
+    }
 }
 
 fn show_explanation(house: &House, ticket: &str, json: bool) -> Result<Exit, Failure> {

@@ -50,6 +50,7 @@ pub(super) fn look(house: &House) -> Result<(Arc<Fleet>, Option<u32>), Failure> 
     }
     let mut loaded = store::read(&house.settings.state_dir)?;
     loaded.fleet.live.problems = loaded.problems;
+    loaded.fleet.policy.rules = Arc::new(house.settings.rules());
     loaded.fleet.live.problems.extend(house.warnings.iter().cloned());
     Ok((Arc::new(loaded.fleet), None))
 }

@@ -39,7 +39,7 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .help("Uses this settings file instead of $AOTUI_HOME/config.yaml or ~/.config/aotui/config.yaml"),
         )
-        .subcommands([init(), add(), import(), plan(), run(), status(), explain(), events()])
+        .subcommands([init(), add(), import(), plan(), run(), status(), cost(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
@@ -206,6 +206,20 @@ fn status() -> Command {
         &["aotui status", "aotui status --plan billing", "aotui status --json | jq '.plans[].tickets[].zone'"],
     )
     .arg(option("plan", "PLAN", "Shows this plan alone").short('p'))
+    .arg(json())
+}
+
+fn cost() -> Command {
+    verb(
+        "cost",
+        "Says what agents used up, tokens first, by ticket, phase, agent or model",
+        &["aotui cost", "aotui cost --plan billing --by model", "aotui cost --json | jq .total"],
+    )
+    .arg(option("plan", "PLAN", "Sums up this plan alone"))
+    .arg(
+        option("by", "WHAT", "By what sums are made: `ticket` unless given")
+            .value_parser(["ticket", "phase", "agent", "model"]),
+    )
     .arg(json())
 }
 

@@ -38,6 +38,15 @@ pub enum Verb {
         /// Whether as JSON.
         json: bool,
     },
+    /// Say what agents used up.
+    Cost {
+        /// The plan; `None` means all.
+        plan: Option<String>,
+        /// By what sums are made.
+        by: String,
+        /// Whether as JSON.
+        json: bool,
+    },
     /// Say all about one ticket.
     Explain {
         /// The ticket.
@@ -152,6 +161,7 @@ impl Verb {
             Verb::Doctor(args) => args.fix,
             Verb::Learnings(args) => args.change.is_some(),
             Verb::Status { .. }
+            | Verb::Cost { .. }
             | Verb::Logs(_)
             | Verb::Artifacts(_)
             | Verb::Demo(_)
@@ -200,6 +210,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             ticket: text(matches, "ticket"),
             since: text(matches, "since"),
         }),
+        "cost" => cost(matches),
         "replay" => Verb::Replay { journal: matches.get_one("journal").cloned() },
         "explain" => Verb::Explain { ticket: needed(matches, "ticket"), json: matches.get_flag("json") },
         "stop" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::Stop { now: matches.get_flag("now") }),
@@ -269,6 +280,14 @@ fn workflow(matches: &ArgMatches) -> WorkflowVerb {
         },
         Some(("check", matches)) => WorkflowVerb::Check { file: matches.get_one("file").cloned() },
         _ => WorkflowVerb::List,
+    }
+}
+
+fn cost(matches: &ArgMatches) -> Verb {
+    Verb::Cost {
+        plan: text(matches, "plan"),
+        by: text(matches, "by").unwrap_or_else(|| "ticket".to_owned()),
+        json: matches.get_flag("json"),
     }
 }
 

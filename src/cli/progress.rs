@@ -202,6 +202,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::WalkLeft { .. }
         | TicketEvent::TaskReported { .. }
         | TicketEvent::ConversationNamed { .. }
+        | TicketEvent::Used { .. }
         | TicketEvent::AgentEnded { .. }
         | TicketEvent::WorkspaceRemoved { .. } => return None,
     };
@@ -233,6 +234,7 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
         }
         TicketEvent::Proof { what } => proof(&phase, what),
         TicketEvent::WaitOver => "may go on".to_owned(),
+        TicketEvent::Used { end } => format!("{phase} used {} so far", end.usage),
         TicketEvent::ConversationNamed { id } => format!("its agent's conversation is {id}"),
         TicketEvent::Turn { .. } => "its agent took its prompt".to_owned(),
         TicketEvent::Spared => format!("that attempt at {phase} does not count"),

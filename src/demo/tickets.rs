@@ -81,6 +81,7 @@ pub(super) fn load(root: PathBuf, repo: &Path) -> Result<DemoPlan> {
         agent: Some(agent),
         base: Some("main".into()),
         worktree_root: Some(text(&root.join("worktrees"))?),
+        budget: None,
         created_at: None,
         paused: false,
         tickets: Vec::new(),
@@ -106,6 +107,7 @@ fn brief(plan: &PlanId, ticket: Written) -> Brief {
         workflow: Some(ticket.workflow),
         agent: None,
         face: None,
+        budget: None,
         branch: None,
         worktree: None,
     }

@@ -41,6 +41,11 @@ pub enum AgentReport {
         /// What, by which source.
         sighting: Sighting,
     },
+    /// It told what it used up so far; a later one of the same session takes its place.
+    Used {
+        /// What its run came to so far.
+        end: Box<AgentEnd>,
+    },
     /// It took a prompt and works on it.
     TurnBegan,
     /// It did what it was told and waits for more.
@@ -94,6 +99,7 @@ impl AgentReport {
         match self {
             Self::Progress { text } => Self::Progress { text: plain_line(&text, MAX_PROGRESS) },
             Self::Activity { sighting } => Self::Activity { sighting: sighting.cleaned() },
+            Self::Used { end } => Self::Used { end: Box::new(end.cleaned()) },
             Self::TurnBegan => Self::TurnBegan,
             Self::TurnEnded { end } => Self::TurnEnded { end: Box::new(end.cleaned()) },
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },

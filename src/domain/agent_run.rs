@@ -148,17 +148,41 @@ impl Progress {
                 conversation.usage = end.conversation_usage;
             }
         }
-        let told = self.agent_end.as_ref().map(|before| before.usage).unwrap_or_default();
-        self.spend(phase, agent, end.model.clone(), end.usage.minus(told));
+        if let Some(before) = self.agent_end.take() {
+            self.take_back(&phase, &agent, &before);
+        }
+        self.spend(phase, agent, end.model.clone(), end.usage);
         self.agent_end = Some(end.clone());
     }
 
     /// Adds what was used up for a phase.
     pub(super) fn spend(&mut self, phase: PhaseId, agent: Option<AgentName>, model: Option<String>, usage: Usage) {
-        let same = |spent: &&mut Spent| spent.phase == phase && spent.agent == agent && spent.model == model;
+        // What has a price of its own is kept apart from what has none.
+        let priced = usage.cost_micros.is_some();
+        let same = |spent: &&mut Spent| {
+            let told = spent.usage.cost_micros.is_some() == priced;
+            told && spent.phase == phase && spent.agent == agent && spent.model == model
+        };
         match self.spent.iter_mut().find(same) {
             Some(spent) => spent.usage = spent.usage.plus(usage),
             None => self.spent.push(Spent { phase, agent, model, usage }),
+        }
+    }
+
+    /// Takes back what a run told of itself before it told more.
+    fn take_back(&mut self, phase: &PhaseId, agent: &Option<AgentName>, before: &AgentEnd) {
+        let priced = before.usage.cost_micros.is_some();
+        let same = |spent: &Spent| {
+            let told = spent.usage.cost_micros.is_some() == priced;
+            told && spent.phase == *phase && spent.agent == *agent && spent.model == before.model
+        };
+        if let Some(at) = self.spent.iter().position(same)
+            && let Some(spent) = self.spent.get_mut(at)
+        {
+            spent.usage = spent.usage.minus(before.usage);
+            if spent.usage.tokens() == 0 && spent.usage.cost_micros.unwrap_or(0) == 0 {
+                self.spent.remove(at);
+            }
         }
     }
 

@@ -6,19 +6,19 @@ use super::usage::Usage;
 
 /// The most that may be used up. A dimension without a number is not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Budget {
     /// Tokens of all kinds together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<u64>,
-    /// Millionths of a dollar.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Millionths of a dollar; in files dollars.
+    #[serde(rename = "cost", with = "in_dollars", skip_serializing_if = "Option::is_none")]
     pub cost_micros: Option<u64>,
     /// Turns: uses of a tool, and ends of what an agent says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turns: Option<u64>,
     /// Seconds in which sessions of agents ran.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "wallClockSeconds", skip_serializing_if = "Option::is_none")]
     pub wall_seconds: Option<u64>,
 }
 
@@ -26,6 +26,29 @@ impl Budget {
     /// Returns whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// Amounts of money as people write them.
+mod in_dollars {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::ref_option, reason = "serde passes fields by reference")]
+    pub(super) fn serialize<S: Serializer>(micros: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        #[expect(clippy::cast_precision_loss, reason = "exact for every sum there will be")]
+        match micros {
+            Some(micros) => serializer.serialize_f64(*micros as f64 / 1e6),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        let Some(dollars) = Option::<f64>::deserialize(deserializer)? else { return Ok(None) };
+        if !(0.0..=1e9).contains(&dollars) {
+            return Err(de::Error::custom("`cost` should be dollars, from 0 to 1,000,000,000"));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
+        Ok(Some((dollars * 1e6).round() as u64))
     }
 }
 

@@ -253,6 +253,11 @@ pub enum TicketEvent {
         /// What the run came to so far.
         end: Box<AgentEnd>,
     },
+    /// Its agent told what it used up so far.
+    Used {
+        /// What its run came to so far.
+        end: Box<AgentEnd>,
+    },
     /// Its agent's program ended; its session is about to.
     AgentEnded {
         /// How.

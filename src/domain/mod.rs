@@ -7,6 +7,7 @@ pub mod agent_run;
 pub mod budget;
 pub mod clock;
 pub mod command;
+pub mod cost;
 pub mod decision;
 pub mod effect;
 pub mod event;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::budget::Budget;
 use super::ids::{AgentName, PlanId, TicketId, WorkflowName};
 use super::time::Timestamp;
 
@@ -25,6 +26,9 @@ pub struct Plan {
     /// The branch tickets start from and land on; `None` means the repository's default branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// What all its agents together may use up; `None` means as much as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// Directory of its worktrees, absolute; `None` means below the state directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree_root: Option<String>,

@@ -60,6 +60,12 @@ pub struct Window {
 }
 
 impl Rules {
+    /// Returns the model an agent worked with: the one it named, else the one it is set to; `None` where neither is known.
+    pub fn model<'a>(&'a self, agent: Option<&AgentName>, named: Option<&'a str>) -> Option<&'a str> {
+        let agent = agent.or(self.default_agent.as_ref());
+        named.or_else(|| self.agents.get(agent?)?.model.as_deref())
+    }
+
     /// Returns the account an agent works on; `None` for `agent` means the default one.
     pub fn account<'a>(&'a self, agent: Option<&'a AgentName>) -> &'a str {
         let Some(name) = agent.or(self.default_agent.as_ref()) else { return "the default agent" };

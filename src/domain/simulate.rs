@@ -129,6 +129,7 @@ impl Walk {
             agent: None,
             base: None,
             worktree_root: None,
+            budget: None,
             created_at: None,
             paused: false,
             tickets: Vec::new(),
@@ -144,6 +145,7 @@ impl Walk {
             workflow: None,
             agent: None,
             face: None,
+            budget: None,
             branch: None,
             worktree: None,
         };

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::agent_run::{AgentEnd, AgentTurn, Conversation, Face, Spent};
+use super::budget::Budget;
 use super::gate::{GateResult, Proof};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey, WalkName, WorkflowName};
 use super::leaves::Leaves;
 use super::plain::short_line;
 use super::session::{Answer, Outcome, Request, StoppedBy};
 use super::time::Timestamp;
+use super::usage::Usage;
 use super::walks::Walks;
 
 /// What a person or a planner says about a ticket. The engine never changes it.
@@ -39,6 +41,9 @@ pub struct Brief {
     /// Agent; `None` means the plan's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentName>,
+    /// What all agents together may use up for it; `None` means as much as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// How its agents meet people, where a phase does not say; `None` leaves it to the agent's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face: Option<Face>,
@@ -116,6 +121,9 @@ pub struct Progress {
     /// Conversations of its agents, the newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conversations: Vec<Conversation>,
+    /// When a person last let it go on; budgets of its own count from then. `None` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_at: Option<Timestamp>,
     /// What its agents used up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,
@@ -372,7 +380,23 @@ pub struct Checkout {
     pub removed: bool,
 }
 
+/// What one session of an agent used up.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Used {
+    /// The model; `None` where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How much.
+    pub usage: Usage,
+}
+
 impl HistoryEntry {
+    /// Returns whether an agent was at work in a session.
+    pub fn agent_worked(&self) -> bool {
+        self.session.is_some() && (self.agent.is_some() || self.used.is_some())
+    }
+
     /// Returns whether it counts for nothing: its session vanished, or everything was stopped.
     pub fn is_void(&self) -> bool {
         matches!(self.outcome, Outcome::Interrupted | Outcome::Stopped)
@@ -404,6 +428,9 @@ pub struct HistoryEntry {
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Timestamp,
+    /// What its agent used up; `None` where it did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
     /// What its gates found; empty where they were not checked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<GateResult>,

@@ -16,6 +16,9 @@ pub struct Usage {
     pub cache_read: u64,
     /// Tokens sent that were written to a cache.
     pub cache_write: u64,
+    /// How often the agent acted: uses of a tool, and ends of what it says.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns: u64,
     /// Price in millionths of a dollar; `None` where the program names none.
     pub cost_micros: Option<u64>,
 }
@@ -46,6 +49,7 @@ impl Usage {
             output: with(self.output, other.output),
             cache_read: with(self.cache_read, other.cache_read),
             cache_write: with(self.cache_write, other.cache_write),
+            turns: with(self.turns, other.turns),
             cost_micros: match (self.cost_micros, other.cost_micros) {
                 (Some(a), Some(b)) => Some(with(a, b)),
                 (one, other) => one.or(other),
@@ -57,18 +61,34 @@ impl Usage {
 impl fmt::Display for Usage {
     /// Writes it as a person reads it: `4.1k tokens, $0.02`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tokens = self.tokens();
-        match tokens {
-            0..1_000 => write!(f, "{tokens} tokens")?,
-            1_000..1_000_000 => write!(f, "{}.{}k tokens", tokens / 1_000, tokens % 1_000 / 100)?,
-            _ => write!(f, "{}.{:02}M tokens", tokens / 1_000_000, tokens % 1_000_000 / 10_000)?,
-        }
+        write!(f, "{}", tokens(self.tokens()))?;
         match self.cost_micros {
             None | Some(0) => Ok(()),
-            Some(1..10_000) => write!(f, ", less than $0.01"),
-            Some(micros) => write!(f, ", ${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000),
+            Some(micros) => write!(f, ", {}", dollars(micros)),
         }
     }
+}
+
+/// Says how many tokens as a person reads it: `4.1k tokens`.
+pub fn tokens(count: u64) -> String {
+    match count {
+        0..1_000 => format!("{count} tokens"),
+        1_000..1_000_000 => format!("{}.{}k tokens", count / 1_000, count % 1_000 / 100),
+        _ => format!("{}.{:02}M tokens", count / 1_000_000, count % 1_000_000 / 10_000),
+    }
+}
+
+/// Says how much money as a person reads it: `$0.02`.
+pub fn dollars(micros: u64) -> String {
+    match micros {
+        1..10_000 => "less than $0.01".to_owned(),
+        micros => format!("${}.{:02}", micros / 1_000_000, micros % 1_000_000 / 10_000),
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -183,6 +183,7 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
                 (format!("{}; tries again", first_line(because)), Some(*until))
             }
             _ if let Some((account, hold)) = fleet.account_hold(ticket) => (hold.why(&account), hold.until),
+            _ if let Some(why) = fleet.waits_for_budget(ticket) => (why, None),
             _ if fleet.live.stalled.is_some() => ("waits for the disk".to_owned(), None),
             _ => ("waits for a free place".to_owned(), None),
         },

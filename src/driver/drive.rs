@@ -23,12 +23,15 @@ use crate::domain::agent_run::AgentEnd;
 use crate::domain::plain::{plain_line, plain_text};
 use crate::domain::session::{Answer, Ask};
 use crate::domain::ticket::FailureClass;
+use crate::domain::usage::Usage;
 use crate::report::{Asking, Reporter};
 
 /// How often answers and the end of the agent are looked for while something is awaited.
 const LOOK: Duration = Duration::from_millis(100);
 /// Shortest time between two reports of what the agent does.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Shortest time between two reports of what the agent used up.
+const USED_EVERY: Duration = Duration::from_secs(3);
 /// How long an agent that has said its last word may take to leave.
 const LEAVE: Duration = Duration::from_secs(15);
 /// Longest words of an agent kept, in characters.
@@ -85,6 +88,8 @@ struct Driver {
     turns: usize,
     errors: Vec<String>,
     said: Option<(Sighting, Instant)>,
+    /// What was used up as far as it was told, and when.
+    used: (Usage, Option<Instant>),
     /// The name of the conversation that was reported.
     conversation: Option<String>,
     /// When it has to be gone.
@@ -131,6 +136,7 @@ impl Driver {
             turns: 1,
             errors: Vec::new(),
             said: None,
+            used: (Usage::default(), None),
             conversation: None,
             leaves: None,
             closed: false,
@@ -150,6 +156,7 @@ impl Driver {
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.answer();
+            self.tell_used();
             if self.leaves.is_some_and(|leaves| leaves <= Instant::now()) {
                 self.agent.terminate();
                 self.leaves = Some(Instant::now() + LEAVE);
@@ -196,6 +203,30 @@ impl Driver {
                 self.turn_ended();
             }
         }
+    }
+
+    /// Says what was used up so far; not more often than it matters.
+    fn tell_used(&mut self) {
+        let usage = self.account.usage();
+        let now = Instant::now();
+        let due = self.used.1.is_none_or(|told| now.duration_since(told) >= USED_EVERY);
+        if usage.tokens() != self.used.0.tokens() && due {
+            let end = AgentEnd {
+                conversation: self.conversation.clone(),
+                model: self.model(),
+                usage,
+                conversation_usage: self.account.usage_of_conversation(),
+                ..AgentEnd::default()
+            };
+            // A report that cannot be written says nothing about the work, and the end tells of all.
+            let _ = self.reporter.used(end);
+            self.used = (usage, Some(now));
+        }
+    }
+
+    /// Returns the model it works with: the one it names, else the one it was asked for.
+    fn model(&self) -> Option<String> {
+        self.account.model().map(|name| plain_line(name, MAX_NAME)).or_else(|| self.order.model.clone())
     }
 
     /// Says what the agent does now; not more often than a person can read.
@@ -335,7 +366,7 @@ impl Driver {
                 .conversation()
                 .map(|name| plain_line(name, MAX_NAME))
                 .or_else(|| self.order.conversation.clone()),
-            model: self.account.model().map(|name| plain_line(name, MAX_NAME)),
+            model: self.model(),
             usage: self.account.usage(),
             conversation_usage: self.account.usage_of_conversation(),
             failure: failure.map(|(class, words)| (class, plain_line(&words, MAX_WORDS))),

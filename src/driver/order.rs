@@ -34,6 +34,9 @@ pub struct DriveOrder {
     pub prompt: Option<PathBuf>,
     /// How the agent speaks.
     pub headless: Headless,
+    /// The model it is asked for; `None` where it chooses itself.
+    #[serde(default)]
+    pub model: Option<String>,
     /// The conversation it takes up or was given; `None` where the agent names it.
     pub conversation: Option<String>,
     /// What that conversation used up before.

@@ -70,6 +70,7 @@ impl Sum {
             output: count("output_tokens"),
             cache_read: count("cache_read_input_tokens"),
             cache_write: count("cache_creation_input_tokens"),
+            turns: 0,
             cost_micros: None,
         };
         self.messages.insert(id.to_owned(), usage);
@@ -109,7 +110,8 @@ mod tests {
         ];
         std::fs::write(&path, lines.join("\n")).unwrap();
         let used = read(&path);
-        let usage = Usage { input: 200, output: 70, cache_read: 14, cache_write: 0, cost_micros: Some(21_560) };
+        let usage =
+            Usage { input: 200, output: 70, cache_read: 14, cache_write: 0, turns: 0, cost_micros: Some(21_560) };
         assert_eq!(used, Used { usage, model: Some("m-1".to_owned()) });
         assert_eq!(read(Path::new("/nowhere/at/all")), Used::default());
         assert_eq!(read(dir.path()), Used::default());

@@ -188,6 +188,7 @@ fn one(item: &Item, id: &TicketId, order: i64, names: &Names, ground: &Ground<'_
         workflow: workflow.and_then(|(text, at)| named(WorkflowName::new(text), at, report)),
         agent: agent.and_then(|(text, at)| named(AgentName::new(text), at, report)),
         face: choose(&item.face).and_then(|(text, at)| face(&text, at, report)),
+        budget: None,
         branch: item.branch.as_ref().map(|word| word.text.clone()),
         worktree: item.worktree.as_ref().map(|word| word.text.clone()),
     };

@@ -77,6 +77,11 @@ impl Reporter {
         self.send(AgentReport::Activity { sighting })
     }
 
+    /// Says what the agent used up so far.
+    pub fn used(&self, end: AgentEnd) -> Result<(), ReportError> {
+        self.send(AgentReport::Used { end: Box::new(end) })
+    }
+
     /// Says that the agent took a prompt.
     pub fn turn_began(&self) -> Result<(), ReportError> {
         self.send(AgentReport::TurnBegan)

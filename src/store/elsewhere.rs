@@ -121,6 +121,7 @@ fn entry(row: Row, visit: u32) -> HistoryEntry {
         outcome,
         started_at: row.started_at,
         ended_at: row.completed_at.unwrap_or(row.started_at),
+        used: None,
         gates: Vec::new(),
         walk: Vec::new(),
     }

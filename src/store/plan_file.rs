@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::json_keys::{misspelt, unknown_key};
 use super::scan::Defect;
 use super::ticket_file::{digest, json_defect, place};
+use crate::domain::budget::Budget;
 use crate::domain::fleet::circles;
 use crate::domain::ids::{AgentName, PlanId, TicketId, WorkflowName};
 use crate::domain::plan::{Plan, PlanEntry};
@@ -15,8 +16,8 @@ use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
 
 /// The keys a person or a planner may write.
-const KEYS: [&str; 10] =
-    ["id", "name", "repo", "workflow", "agent", "base", "worktreeRoot", "createdAt", "status", "tickets"];
+const KEYS: [&str; 11] =
+    ["id", "name", "repo", "workflow", "agent", "base", "worktreeRoot", "budget", "createdAt", "status", "tickets"];
 
 /// The engine's own keys, and one that `another-orchestrator` writes besides, which means nothing here.
 const FOREIGN: [&str; 3] = ["seq", "written", "createdBy"];
@@ -38,6 +39,8 @@ pub(super) struct PlanFile {
     base: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     worktree_root: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created_at: Option<Timestamp>,
     #[serde(default)]
@@ -112,6 +115,7 @@ impl PlanFile {
             agent: self.agent.clone(),
             base: self.base.clone(),
             worktree_root: self.worktree_root.clone(),
+            budget: self.budget,
             created_at: self.created_at,
             paused: self.status == PlanStatus::Paused,
             tickets: Vec::new(),
@@ -167,6 +171,7 @@ impl PlanFile {
             agent: plan.agent.clone(),
             base: plan.base.clone(),
             worktree_root: plan.worktree_root.clone(),
+            budget: plan.budget,
             created_at: plan.created_at,
             status: match (plan.paused, complete) {
                 (true, _) => PlanStatus::Paused,

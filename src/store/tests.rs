@@ -27,6 +27,7 @@ fn plan(id: &str) -> Plan {
         agent: None,
         base: None,
         worktree_root: None,
+        budget: None,
         created_at: None,
         paused: false,
         tickets: Vec::new(),
@@ -48,6 +49,7 @@ fn brief(ticket: &str) -> Brief {
         workflow: None,
         agent: None,
         face: None,
+        budget: None,
         branch: None,
         worktree: None,
     }

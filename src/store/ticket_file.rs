@@ -11,12 +11,13 @@ use super::elsewhere;
 use super::json_keys::{misspelt, unknown_key};
 use super::scan::Defect;
 use crate::domain::agent_run::Face;
+use crate::domain::budget::Budget;
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
 use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
 
 /// The keys a person or a planner may write.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "planId",
     "ticketId",
     "title",
@@ -27,6 +28,7 @@ const KEYS: [&str; 12] = [
     "workflow",
     "agent",
     "face",
+    "budget",
     "branch",
     "worktree",
 ];
@@ -66,6 +68,8 @@ pub(super) struct TicketFile {
     agent: Option<AgentName>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     face: Option<Face>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     branch: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +186,7 @@ impl TicketFile {
             workflow: self.workflow.clone(),
             agent: self.agent.clone(),
             face: self.face,
+            budget: self.budget,
             branch: self.branch.clone(),
             worktree: self.worktree.clone(),
         }
@@ -205,6 +210,7 @@ impl TicketFile {
             workflow: brief.workflow.clone(),
             agent: brief.agent.clone(),
             face: brief.face,
+            budget: brief.budget,
             branch: brief.branch.clone(),
             worktree: brief.worktree.clone(),
             state: Some(state),

@@ -52,6 +52,7 @@ impl FleetBuilder {
             agent: Some(agent("claude")),
             base: None,
             worktree_root: None,
+            budget: None,
             created_at: None,
             paused: false,
             tickets: Vec::new(),
@@ -93,6 +94,7 @@ impl FleetBuilder {
             workflow: None,
             agent: None,
             face: None,
+            budget: None,
             branch: None,
             worktree: None,
         };
@@ -219,6 +221,7 @@ pub(super) fn fleet() -> Arc<Fleet> {
         outcome,
         started_at: ago(900),
         ended_at: ago(720),
+        used: None,
         gates: Vec::new(),
     };
     let failure = Failure {

@@ -286,3 +286,81 @@ echo '{"kind":"bye","in":3,"out":4,"dollars":0.5,"wrong":"it is odd"}'
     let late = home.aotui(&repo, &["resume-session", "T"]);
     assert!(late.code != 0 && late.stderr.contains("no worktree any more"), "{late:?}");
 }
+
+#[test]
+fn six_kinds_of_agents_work_on_one_plan_and_their_costs_add_up_to_what_was_charged() {
+    let home = Home::new();
+    // Each says what its program would say, at a price of its own; two name no cost, one of them has a price by table.
+    let says = [
+        (
+            "claude",
+            r#"read -r hello; read -r task
+echo '{"type":"system","subtype":"init","session_id":"c-1","model":"claude-opus-5-5"}'
+echo '{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"hm"}],"usage":{"input_tokens":900,"output_tokens":1}}}'
+echo '{"type":"result","is_error":false,"result":"done","total_cost_usd":0.11,"usage":{"input_tokens":1000,"output_tokens":50}}'
+while read -r more; do :; done"#,
+        ),
+        (
+            "codex",
+            r#"cat >/dev/null
+echo '{"type":"thread.started","thread_id":"t-1"}'
+echo '{"type":"turn.completed","usage":{"input_tokens":3000,"cached_input_tokens":1000,"output_tokens":100}}'"#,
+        ),
+        (
+            "pi",
+            r#"cat >/dev/null
+echo '{"type":"session","id":"p-1"}'
+echo '{"type":"message_end","message":{"role":"assistant","model":"fake","content":[],"usage":{"input":10,"output":5,"cost":{"total":0.02}}}}'
+echo '{"type":"message_end","message":{"role":"assistant","model":"fake","content":[],"usage":{"input":10,"output":5,"cost":{"total":0.03}}}}'
+echo '{"type":"agent_end"}'"#,
+        ),
+        (
+            "opencode",
+            r#"cat >/dev/null
+echo '{"type":"step_start","sessionID":"o-1"}'
+echo '{"type":"step_finish","sessionID":"o-1","part":{"reason":"tool-calls","tokens":{"input":7,"output":1},"cost":0.25}}'
+echo '{"type":"step_finish","sessionID":"o-1","part":{"reason":"stop","tokens":{"input":7,"output":1},"cost":0.25}}'"#,
+        ),
+        (
+            "gemini",
+            r#"cat >/dev/null
+echo '{"type":"init","session_id":"g-1","model":"local-free"}'
+echo '{"type":"result","status":"success","stats":{"input_tokens":500,"output_tokens":20,"cached":0}}'"#,
+        ),
+        (
+            "mine",
+            r#"cat >/dev/null
+echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
+echo '{"kind":"bye","in":40,"out":2,"dollars":0.4}'"#,
+        ),
+    ];
+    for (name, text) in says {
+        program(&home, &format!("bin/{name}"), text);
+    }
+    let mine = TEN_LINES.replace("PROGRAM", &home.path("bin/mine").display().to_string());
+    let quick = |name: &str| format!("  {name}:\n    headless: {{args: [], resumeArgs: []}}\n");
+    let records: String = ["claude", "pi", "opencode", "gemini"].map(quick).concat();
+    let codex = "  codex:\n    model: gpt-5.5\n    modelArg: -m\n    headless: {args: []}\n";
+    let repo = with_ticket(&home, &format!("{records}{codex}{mine}\nmaxConcurrency: 6\n"), "claude");
+    for (name, _) in &says[1..] {
+        home.ok(&repo, &["add", "Write more", "--id", name, "--workflow", "one", "--agent", name]);
+    }
+    let path = format!("{}:{}", home.path("bin").display(), std::env::var("PATH").unwrap());
+    let ran = home.command(&repo, &["run", "--until-done"]).env("PATH", &path).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stdout));
+    let cost: Value = serde_json::from_str(&home.ok(&repo, &["cost", "--by", "agent", "--json"])).unwrap();
+    let of = |name: &str| cost["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    for (name, tokens, told) in
+        [("claude", 1050, 0.11), ("pi", 30, 0.05), ("opencode", 16, 0.5), ("gemini", 520, 0.0), ("mine", 42, 0.4)]
+    {
+        assert_eq!((of(name)["tokens"].as_u64(), of(name)["told"].as_f64()), (Some(tokens), Some(told)), "{cost:#}");
+    }
+    // 2,000 new tokens for $5, 1,000 of a cache for $0.50 and 100 received for $30, each for a million.
+    assert_eq!(of("codex")["estimated"].as_f64(), Some(0.0135), "{cost:#}");
+    assert_eq!(of("gemini")["unpricedTokens"].as_u64(), Some(520));
+    assert_eq!((cost["total"]["told"].as_f64(), cost["total"]["tokens"].as_u64()), (Some(1.06), Some(4758)));
+    let table = home.ok(&repo, &["cost", "--by", "model"]);
+    assert!(table.contains("gpt-5.5") && table.contains("~$0.01"), "{table}");
+    let status = home.ok(&repo, &["status"]);
+    assert!(status.contains("used 4.7k tokens, ~$1.07 and 520 tokens without a price"), "{status}");
+}

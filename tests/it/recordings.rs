@@ -121,7 +121,7 @@ fn no_recording_is_left_out() {
 
 #[test]
 fn a_resumed_conversation_is_not_paid_for_twice() {
-    let before = Usage { input: 3300, output: 150, cache_read: 600, cache_write: 0, cost_micros: None };
+    let before = Usage { input: 3300, output: 150, cache_read: 600, cache_write: 0, turns: 0, cost_micros: None };
     let resumed = summed("codex", &read("codex/resume.jsonl"), before);
     assert_eq!((resumed.usage().tokens(), resumed.usage_of_conversation().tokens()), (1250, 5300));
 }

@@ -126,6 +126,7 @@ impl Bench {
             argv: argv::checked(argv::of_headless(values, headless)?)?,
             prompt: (!by_argument).then(|| PathBuf::from(values.file())),
             headless: headless.clone(),
+            model: values.model().map(str::to_owned),
             conversation: match values.resumed() {
                 Some(resumed) if by_protocol => Some(resumed.id.clone()),
                 _ => argv::names_conversation(headless).then(|| values.conversation().to_owned()),

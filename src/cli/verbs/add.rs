@@ -59,6 +59,7 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         agent: args.agent.clone().map(AgentName::new).transpose()?,
         face: args.face.as_deref().map(|face| if face == "terminal" { Face::Terminal } else { Face::Headless }),
+        budget: None,
         branch: None,
         worktree: None,
     };

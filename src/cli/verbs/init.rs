@@ -66,6 +66,7 @@ pub(super) fn new_plan(fleet: &Fleet, repo: &Path) -> Result<Plan, Failure> {
         agent: None,
         base: None,
         worktree_root: None,
+        budget: None,
         created_at: Some(Timestamp(jiff::Timestamp::now().as_millisecond())),
         paused: false,
         tickets: Vec::new(),

@@ -1,6 +1,7 @@
 //! The verbs: each reads what it needs, says what it did and returns why not.
 
 pub mod add;
+pub mod cost;
 pub mod doctor;
 pub mod events;
 pub mod explain;

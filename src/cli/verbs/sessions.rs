@@ -91,6 +91,7 @@ mod tests {
             outcome: Outcome::Success,
             started_at: NOW,
             ended_at: Timestamp(NOW.0 - 60_000),
+            used: None,
             gates: Vec::new(),
         });
         ticket.progress.status = crate::domain::ticket::Status::Running {

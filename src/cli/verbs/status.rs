@@ -6,7 +6,9 @@ use unicode_width::UnicodeWidthStr;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Style, plain};
 use crate::cli::steering::find_plan;
+use crate::cli::verbs::cost::Amount;
 use crate::domain::activity::Activity;
+use crate::domain::cost::Item;
 use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
 use crate::domain::ids::{PlanId, TicketKey};
@@ -94,6 +96,23 @@ impl<'a> View<'a> {
             for problem in problems {
                 text.push_str(&format!("  {}\n", plain(&problem.to_string())));
             }
+        }
+        let items: Vec<Item> = self
+            .plans
+            .iter()
+            .flat_map(|plan| self.fleet.tickets_of(plan))
+            .flat_map(|ticket| self.fleet.items(ticket))
+            .collect();
+        let bill = self.fleet.bill(&items);
+        if !bill.is_empty() {
+            text.push_str(&style.dim(&format!("used {bill}; `aotui cost` says for what")));
+            text.push('\n');
+        }
+        for (account, hold) in &self.fleet.accounts {
+            let until = hold.until.map(|until| format!(", goes on {}", distance(until, now))).unwrap_or_default();
+            let line =
+                format!("{}{until}; `aotui retry` on a ticket that waits for it tries at once", hold.why(account));
+            text.push_str(&format!("{}\n", plain(&line)));
         }
         if let Some(why) = &self.fleet.live.stalled {
             text.push_str(&format!("{} nothing new starts: {}\n", style.zone(Zone::Failed, "stalled"), plain(why)));
@@ -276,6 +295,9 @@ struct TicketJson<'a> {
     /// The walks it is divided into at the moment, each after what it is below of; their ids are what verbs take.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     walks: Vec<TicketJson<'a>>,
+    /// What its agents used up; left out where they told of nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    used: Option<Amount>,
     /// What an agent waits for a person to answer.
     requests: &'a [Request],
     /// What the gates of its newest attempt that had some found.
@@ -323,6 +345,7 @@ fn ticket_json<'a>(fleet: &'a Fleet, ticket: &'a Ticket) -> TicketJson<'a> {
             true => Vec::new(),
             false => fleet.below(ticket).into_iter().map(|walk| ticket_json(fleet, walk)).collect(),
         },
+        used: Some(fleet.bill_of(ticket)).filter(|bill| !bill.is_empty()).map(Amount::of),
         requests: &progress.requests,
         gates: progress.history.iter().rev().map(|entry| &*entry.gates).find(|gates| !gates.is_empty()).unwrap_or(&[]),
         activity: progress.status.session().and_then(|session| fleet.live.activity.get(session)),

@@ -9,8 +9,9 @@ use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::gate::Step;
 use crate::domain::ids::{AgentName, PhaseId, SessionId, TicketKey, WalkName};
 use crate::domain::session::Outcome;
-use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay};
+use crate::domain::ticket::{AfterStop, Brief, HistoryEntry, Progress, Status, Ticket, UnderWay, Used};
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 use crate::domain::walks::{Origin, Walks, path};
 
 impl Fleet {
@@ -193,6 +194,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         | TicketEvent::ConversationNamed { .. }
         | TicketEvent::Turn { .. }
         | TicketEvent::TurnEnded { .. }
+        | TicketEvent::Used { .. }
         | TicketEvent::AgentEnded { .. }
         | TicketEvent::TaskReported { .. } => apply_said(progress, what),
         TicketEvent::Divided { .. }
@@ -209,6 +211,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
 
 /// Has a phase run again, or what is about to run.
 fn retry(progress: &mut Progress, at: Timestamp, phase: Option<&PhaseId>) {
+    progress.granted_at = Some(at);
     match phase {
         Some(phase) if progress.workflow_digest.is_some() => {
             progress.visits.insert(phase.clone(), 1);
@@ -250,6 +253,7 @@ fn apply_said(progress: &mut Progress, what: &TicketEvent) {
             }
             progress.note_agent_end(agent_of(progress), end);
         }
+        TicketEvent::Used { end } => progress.note_agent_end(agent_of(progress), end),
         TicketEvent::AgentEnded { end } => {
             // What its program left behind says how it was at its end.
             progress.turn.iter_mut().for_each(|turn| *turn = AgentTurn::Ended);
@@ -326,6 +330,8 @@ fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captur
     open.iter().for_each(|walk| progress.take_in(walk));
     let (session, started_at, agent) = at_work(progress, at);
     let gates = std::mem::take(&mut progress.proof.results);
+    let end = progress.agent_end.as_ref().filter(|end| end.usage != Usage::default());
+    let used = end.map(|end| Used { model: end.model.clone(), usage: end.usage });
     progress.proof.step = None;
     progress.proof.lost = 0;
     if let Some(phase) = progress.phase.clone() {
@@ -343,6 +349,7 @@ fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captur
             outcome,
             started_at: started_at.min(at),
             ended_at: at,
+            used,
             gates,
         });
     }

@@ -32,7 +32,7 @@ impl Turn<'_> {
         for key in self.fleet.startable() {
             let Some(ticket) = self.fleet.ticket(&key).cloned() else { continue };
             // One that was started just now may be the only one that may try its account.
-            if self.fleet.account_hold(&ticket).is_some() {
+            if self.fleet.account_hold(&ticket).is_some() || self.has_no_budget(&ticket) {
                 continue;
             }
             let is_poll = self.fleet.phase_of(&ticket).is_some_and(Phase::is_poll);
@@ -241,7 +241,7 @@ impl Fleet {
     }
 
     fn may_start(&self, ticket: &Ticket) -> bool {
-        self.is_ready(ticket) && self.account_hold(ticket).is_none()
+        self.is_ready(ticket) && self.account_hold(ticket).is_none() && self.waits_for_budget(ticket).is_none()
     }
 
     /// Returns whether a ticket could start, were it not for its account.

@@ -12,6 +12,7 @@
 
 mod adding;
 mod apply;
+mod budgets;
 mod dependencies;
 mod dispatch;
 mod failing;
@@ -96,6 +97,9 @@ pub struct Live {
     /// When agents that run are looked after next; others as their phases say.
     #[serde(default)]
     pub looks: BTreeMap<SessionId, Timestamp>,
+    /// The moment of the last step.
+    #[serde(default)]
+    pub now: Timestamp,
     /// Defective files.
     pub problems: Vec<Problem>,
     /// Why nothing can be recorded, so that nothing starts; `None` while all is well.
@@ -225,9 +229,15 @@ impl Fleet {
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
         let accounts = self.accounts.values().filter_map(|hold| hold.until);
+        let budgets = self.walks().filter_map(|ticket| self.out_of_budget_at(ticket)).chain(self.window_opens_at());
         let looks =
             self.walks().filter_map(|ticket| self.looked_after_at(ticket).or_else(|| self.unanswered_at(ticket)));
-        self.walks().filter_map(|ticket| on_time::due_at(self.mode, ticket)).chain(accounts).chain(looks).min()
+        self.walks()
+            .filter_map(|ticket| on_time::due_at(self.mode, ticket))
+            .chain(accounts)
+            .chain(looks)
+            .chain(budgets)
+            .min()
     }
 
     /// Returns a ticket id that is free in `plan`: `T-1`, `T-2` …

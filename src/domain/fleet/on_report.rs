@@ -33,9 +33,9 @@ impl Turn<'_> {
             Report::Looked { session, signs } => self.on_looked(&session, signs),
             Report::AgentEnded { session, end } => {
                 let ticket = self.fleet.ticket(&session.ticket);
-                let fits = |progress: &Progress| {
-                    progress.status.session() == Some(&session) && progress.agent_end.as_ref() != Some(&*end)
-                };
+                // The end of a turn says all of this; what was used up so far does not say that it is over.
+                let known = |progress: &Progress| progress.turn.is_some() && progress.agent_end.as_ref() == Some(&*end);
+                let fits = |progress: &Progress| progress.status.session() == Some(&session) && !known(progress);
                 if ticket.is_some_and(|ticket| fits(&ticket.progress)) {
                     self.note(&session.ticket, TicketEvent::AgentEnded { end });
                 }

@@ -50,6 +50,7 @@ impl Turn<'_> {
         for ticket in running.cloned().collect::<Vec<_>>() {
             self.look_after(&ticket.brief.key, &ticket);
         }
+        self.budgets_due();
         self.unanswered_due();
         self.accounts_due();
     }

@@ -60,6 +60,7 @@ impl Fleet {
     /// back but where a reading of the clocks says so.
     pub fn step(&mut self, now: Timestamp, input: Input, out: &mut Outbox) {
         let now = if let Input::Clock(reading) = &input { reading.at } else { now.max(self.at) };
+        self.live.now = now;
         let mut turn = Turn { fleet: self, now, out };
         match input {
             Input::Command(command) => {

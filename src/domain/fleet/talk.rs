@@ -92,6 +92,7 @@ impl Turn<'_> {
                 self.on_sighting(session, Sighting::new(Doing::Working, Source::Report).text(text));
             }
             AgentReport::Activity { sighting } => self.on_sighting(session, sighting),
+            AgentReport::Used { end } => self.on_used(session, end),
             AgentReport::TurnBegan => self.on_turn_began(session),
             AgentReport::TurnEnded { end } => self.on_turn_ended(session, end),
             AgentReport::Ask { request, ask } => self.on_ask(session, request, ask),
@@ -125,6 +126,17 @@ impl Turn<'_> {
         if let Some(activity) = Activity::after(known, sighting, self.now) {
             self.fleet.live.activity.insert(session.clone(), activity);
             self.out.live_changed = true;
+        }
+    }
+
+    fn on_used(&mut self, session: &SessionId, end: Box<AgentEnd>) {
+        let key = &session.ticket;
+        let known = self.fleet.ticket(key).and_then(|ticket| ticket.progress.agent_end.as_ref());
+        // What comes late says less than what is known.
+        let more = known.is_none_or(|known| known.usage != end.usage && known.usage.tokens() <= end.usage.tokens());
+        if more {
+            self.note(key, TicketEvent::Used { end });
+            self.check_budgets(key);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Stories of single tickets, and random lives of whole fleets.
 
+mod budgets;
 mod failing;
 mod gates;
 mod graphs;

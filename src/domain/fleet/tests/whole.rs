@@ -4,7 +4,7 @@ use super::world::{World, done, key, phase, poll, script};
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
-use crate::domain::fleet::{Fleet, Input};
+use crate::domain::fleet::{Fleet, Input, Live};
 use crate::domain::session::{Outcome, StoppedBy};
 use crate::domain::ticket::{Failure, FailureClass, Status};
 use crate::domain::workflow::{Phase, Retry};
@@ -103,7 +103,7 @@ fn what_was_said_to_everything_outlives_the_engine() {
     world.exit("B", 0);
     let mut replayed = Fleet::default();
     world.journal.iter().for_each(|recorded| replayed.apply(recorded));
-    assert_eq!(replayed, world.fleet);
+    assert_eq!(replayed, Fleet { live: Live::default(), ..world.fleet.clone() });
     world.effects.clear();
     world.step(Input::Recover { wanted: Vec::new() });
     let session = world.session("A").to_string();

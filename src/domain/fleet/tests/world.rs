@@ -107,6 +107,7 @@ impl World {
             agent: None,
             base: None,
             worktree_root: None,
+            budget: None,
             created_at: None,
             paused: false,
             tickets: Vec::new(),
@@ -124,6 +125,7 @@ impl World {
                 workflow: None,
                 agent: None,
                 face: None,
+                budget: None,
                 branch: None,
                 worktree: None,
             };

@@ -3,6 +3,7 @@
 use ratatui::text::{Line, Span};
 
 use crate::actions::possible;
+use crate::domain::cost::By;
 use crate::domain::explain::{Point, explain, rule};
 use crate::domain::session::{Ask, Outcome};
 use crate::domain::ticket::{HistoryEntry, Status, Ticket};
@@ -100,6 +101,13 @@ impl Page<'_> {
         }
         if let Some(session) = last_session(ticket) {
             self.text(&self.model.setup.sessions_dir.join(session.to_string()).display().to_string(), Role::Muted);
+        }
+        let bill = fleet.bill_of(ticket);
+        if !bill.is_empty() {
+            let phases = fleet.bills(&fleet.items(ticket), By::Phase);
+            let parts: Vec<String> = phases.iter().map(|(phase, bill)| format!("{phase} {bill}")).collect();
+            let of = if parts.len() > 1 { format!(": {}", parts.join(&dot)) } else { String::new() };
+            self.text(&format!("used {bill}{of}"), Role::Muted);
         }
         if let Some(link) = &ticket.brief.link {
             self.text(link, Role::Muted);

@@ -7,6 +7,8 @@ use ratatui::style::{Modifier, Style};
 use super::beside::{draw_bar, draw_pane};
 use super::table::draw_table;
 use crate::actions::Action;
+use crate::domain::cost::Item;
+use crate::domain::ids::PlanId;
 use crate::domain::zone::Zone;
 use crate::tui::format::{clean, count, cut};
 use crate::tui::model::{Model, Role as Who};
@@ -65,11 +67,22 @@ fn draw_counts(model: &Model, pen: &mut Pen<'_>, narrow: bool) {
     let working = Some((format!("{} working", table.count(Zone::Working)), Role::Text)).filter(|_| !narrow);
     let done = Some((format!("{} done", table.count(Zone::Done)), Role::Muted)).filter(|_| !narrow);
     let mut glue = if narrow { "  " } else { "   " }.to_owned();
-    for (text, role) in [working, needs, done].into_iter().flatten() {
+    let used = used(model).map(|used| (used, Role::Muted)).filter(|_| !narrow);
+    for (text, role) in [working, needs, done, used].into_iter().flatten() {
         pen.put(&glue, theme.style(Role::Muted));
         pen.put(&text, theme.style(role));
         glue = format!(" {} ", model.setup.symbols.dot);
     }
+}
+
+/// Says what the agents of everything shown used up; `None` where they told of nothing.
+fn used(model: &Model) -> Option<String> {
+    let fleet = &model.fleet;
+    let shown = |plan: &PlanId| model.setup.plan.as_ref().is_none_or(|only| only == plan);
+    let tickets = fleet.tickets.values().filter(|ticket| shown(&ticket.brief.key.plan));
+    let items: Vec<Item> = tickets.flat_map(|ticket| fleet.items(ticket)).collect();
+    let bill = fleet.bill(&items);
+    (!bill.is_empty()).then(|| bill.to_string())
 }
 
 fn plan_name(model: &Model) -> String {
