@@ -114,6 +114,10 @@ impl Executor {
         told.note(&effect);
         let reports = self.reports.clone();
         let on_panic = panic_report(&effect);
+        let begun = match &effect {
+            Effect::RunSession { order, .. } => Some((order.session.clone(), slots.clone())),
+            _ => None,
+        };
         self.tasks.spawn(async move {
             let carried_out = async {
                 // Only a death or a panic says anything here: what can fail has points of its own.
@@ -124,7 +128,13 @@ impl Executor {
             };
             let report = match AssertUnwindSafe(carried_out).catch_unwind().await {
                 Ok(report) => report,
-                Err(_) => on_panic,
+                Err(_) => {
+                    // What it may have begun must not work beside the next attempt.
+                    if let Some((session, slots)) = begun {
+                        let _told = slots.runtime.stop(session, StoppedBy::Shutdown, slots.stop_grace).await;
+                    }
+                    on_panic
+                }
             };
             if let Some(report) = report {
                 let _engine_gone = reports.send(report.into()).await;
