@@ -74,17 +74,12 @@ pub(super) fn load(root: PathBuf, repo: &Path) -> Result<DemoPlan> {
     let id = PlanId::new("demo")?;
     let agent = AgentName::new("practice")?;
     let mut plan = Plan {
-        id: id.clone(),
-        name: "A ledger for the kitchen table".into(),
         repo: Some(text(repo)?),
         workflow: Some(WorkflowName::new("demo")?),
         agent: Some(agent),
         base: Some("main".into()),
         worktree_root: Some(text(&root.join("worktrees"))?),
-        budget: None,
-        created_at: None,
-        paused: false,
-        tickets: Vec::new(),
+        ..Plan::new(id.clone(), "A ledger for the kitchen table")
     };
     let (mut briefs, mut stories) = (Vec::new(), Vec::new());
     for (order, ticket) in (10..).step_by(10).zip(written) {
@@ -98,18 +93,10 @@ pub(super) fn load(root: PathBuf, repo: &Path) -> Result<DemoPlan> {
 
 fn brief(plan: &PlanId, ticket: Written) -> Brief {
     Brief {
-        key: TicketKey::new(plan.clone(), ticket.id),
-        title: ticket.title,
         description: format!("{}\n````practice\n{}````\n", ticket.description, ticket.story),
         acceptance_criteria: ticket.acceptance_criteria,
-        link: None,
-        repo: None,
         workflow: Some(ticket.workflow),
-        agent: None,
-        face: None,
-        budget: None,
-        branch: None,
-        worktree: None,
+        ..Brief::new(TicketKey::new(plan.clone(), ticket.id), ticket.title)
     }
 }
 

@@ -43,6 +43,25 @@ pub struct Plan {
     pub tickets: Vec<PlanEntry>,
 }
 
+impl Plan {
+    /// Returns a plan without tickets that leaves everything else to the settings.
+    pub fn new(id: PlanId, name: impl Into<String>) -> Self {
+        Self {
+            id,
+            name: name.into(),
+            repo: None,
+            workflow: None,
+            agent: None,
+            base: None,
+            budget: None,
+            worktree_root: None,
+            created_at: None,
+            paused: false,
+            tickets: Vec::new(),
+        }
+    }
+}
+
 /// A ticket's place in its plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -121,34 +121,9 @@ struct Walk {
 
 impl Walk {
     fn begin(&mut self, key: &TicketKey) {
-        let plan = Plan {
-            id: key.plan.clone(),
-            name: String::new(),
-            repo: None,
-            workflow: None,
-            agent: None,
-            base: None,
-            worktree_root: None,
-            budget: None,
-            created_at: None,
-            paused: false,
-            tickets: Vec::new(),
-        };
+        let plan = Plan::new(key.plan.clone(), String::new());
         self.step(Input::Command(Command::PutPlan { plan }));
-        let brief = Brief {
-            key: key.clone(),
-            title: String::new(),
-            description: String::new(),
-            acceptance_criteria: Vec::new(),
-            link: None,
-            repo: None,
-            workflow: None,
-            agent: None,
-            face: None,
-            budget: None,
-            branch: None,
-            worktree: None,
-        };
+        let brief = Brief::new(key.clone(), String::new());
         self.step(Input::Command(Command::PutTicket { brief, order: 0, blocked_by: Vec::new() }));
         let checkout = Checkout {
             path: String::new(),

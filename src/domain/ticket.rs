@@ -55,6 +55,26 @@ pub struct Brief {
     pub worktree: Option<String>,
 }
 
+impl Brief {
+    /// Returns a brief that leaves everything else to the plan and the settings.
+    pub fn new(key: TicketKey, title: impl Into<String>) -> Self {
+        Self {
+            key,
+            title: title.into(),
+            description: String::new(),
+            acceptance_criteria: Vec::new(),
+            link: None,
+            repo: None,
+            workflow: None,
+            agent: None,
+            face: None,
+            budget: None,
+            branch: None,
+            worktree: None,
+        }
+    }
+}
+
 /// A ticket with its state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -19,19 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::workflow::Workflow;
 
 fn plan(id: &str) -> Plan {
-    Plan {
-        id: PlanId::new(id).unwrap(),
-        name: id.into(),
-        repo: Some("/repo".into()),
-        workflow: None,
-        agent: None,
-        base: None,
-        worktree_root: None,
-        budget: None,
-        created_at: None,
-        paused: false,
-        tickets: Vec::new(),
-    }
+    Plan { repo: Some("/repo".into()), ..Plan::new(PlanId::new(id).unwrap(), id) }
 }
 
 fn key(ticket: &str) -> TicketKey {
@@ -39,20 +27,7 @@ fn key(ticket: &str) -> TicketKey {
 }
 
 fn brief(ticket: &str) -> Brief {
-    Brief {
-        key: key(ticket),
-        title: format!("Ticket {ticket}"),
-        description: String::new(),
-        acceptance_criteria: Vec::new(),
-        link: None,
-        repo: None,
-        workflow: None,
-        agent: None,
-        face: None,
-        budget: None,
-        branch: None,
-        worktree: None,
-    }
+    Brief::new(key(ticket), format!("Ticket {ticket}"))
 }
 
 fn put(ticket: &str) -> Command {

@@ -45,17 +45,10 @@ impl FleetBuilder {
     pub(super) fn new() -> Self {
         let mut fleet = Fleet::default();
         let plan = Plan {
-            id: PlanId::new("billing").unwrap(),
-            name: "billing-sprint".to_owned(),
             repo: Some("/src/shop".to_owned()),
             workflow: Some(WorkflowName::new("standard").unwrap()),
             agent: Some(agent("claude")),
-            base: None,
-            worktree_root: None,
-            budget: None,
-            created_at: None,
-            paused: false,
-            tickets: Vec::new(),
+            ..Plan::new(PlanId::new("billing").unwrap(), "billing-sprint")
         };
         fleet.plans.insert(plan.id.clone(), plan);
         fleet.workflows.insert("digest".to_owned(), Arc::new(workflow()));
@@ -85,18 +78,9 @@ impl FleetBuilder {
             ..Progress::default()
         };
         let brief = Brief {
-            key: key(id),
-            title: title.to_owned(),
             description: format!("{title}, so that bookkeeping stops asking for it every month."),
             acceptance_criteria: vec!["the tests pass".to_owned(), "nothing else changes".to_owned()],
-            link: None,
-            repo: None,
-            workflow: None,
-            agent: None,
-            face: None,
-            budget: None,
-            branch: None,
-            worktree: None,
+            ..Brief::new(key(id), title)
         };
         let ticket = Ticket { brief, order, blocked_by: Vec::new(), progress };
         self.0.tickets.insert(key(id), Arc::new(ticket));

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use portable_pty::PtySize;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::harness::{Home, until};
+use crate::harness::{Home, in_terminal, until};
 
 /// Works until a file `go` is there, and has a phase after that.
 const SLOW: &str = r#"
@@ -145,14 +145,7 @@ fn without_an_engine_sessions_are_frozen_and_resumed_by_the_verb_itself() {
 
 /// Starts `aotui args…` in a terminal, calls `meanwhile`, and takes the terminal away as a lost connection does.
 fn hang_up(home: &Home, dir: &Path, args: &[&str], meanwhile: impl Fn()) -> Box<dyn portable_pty::Child + Send + Sync> {
-    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
-    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aotui"));
-    command.args(args);
-    command.cwd(dir);
-    command.env_clear();
-    home.env().iter().for_each(|(name, value)| command.env(name, value));
-    let child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
+    let (_terminal, child) = in_terminal(home, dir, args, PtySize::default());
     meanwhile();
     child
 }

@@ -44,9 +44,8 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
     let (plan, is_new) = choose_plan(fleet, around, args.plan.as_deref(), args.base.as_deref())?;
     let repo = plan.repo.clone().map(PathBuf::from);
     check_repository(&plan, repo.as_deref())?;
+    let new = Brief::new(TicketKey::new(plan.id.clone(), choose_id(fleet, &plan, args)?), title(&args.title)?);
     let mut brief = Brief {
-        key: TicketKey::new(plan.id.clone(), choose_id(fleet, &plan, args)?),
-        title: title(&args.title)?,
         description: args
             .description
             .as_deref()
@@ -54,14 +53,10 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
             .transpose()?
             .unwrap_or_default(),
         acceptance_criteria: args.criteria.clone(),
-        link: None,
-        repo: None,
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         agent: args.agent.clone().map(AgentName::new).transpose()?,
         face: args.face.as_deref().map(|face| if face == "terminal" { Face::Terminal } else { Face::Headless }),
-        budget: None,
-        branch: None,
-        worktree: None,
+        ..new
     };
     let why = triage(around.settings, &mut brief, &args.labels);
     check_workflow(around.library, &plan, repo.as_deref(), brief.workflow.as_ref())?;

@@ -59,17 +59,9 @@ pub(super) fn new_plan(fleet: &Fleet, repo: &Path) -> Result<Plan, Failure> {
             .hint("move the repository to another path"));
     };
     Ok(Plan {
-        id: free_plan_id(fleet, &name)?,
-        name,
         repo: Some(path.to_owned()),
-        workflow: None,
-        agent: None,
-        base: None,
-        worktree_root: None,
-        budget: None,
         created_at: Some(Timestamp(jiff::Timestamp::now().as_millisecond())),
-        paused: false,
-        tickets: Vec::new(),
+        ..Plan::new(free_plan_id(fleet, &name)?, name)
     })
 }
 

@@ -20,20 +20,30 @@ pub(crate) struct App {
     raw: Arc<Mutex<Vec<u8>>>,
 }
 
+/// Starts `aotui args…` in a terminal and returns that terminal.
+pub(crate) fn in_terminal(
+    home: &Home,
+    dir: &Path,
+    args: &[&str],
+    size: PtySize,
+) -> (Box<dyn MasterPty + Send>, Box<dyn Child + Send + Sync>) {
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aotui"));
+    command.args(args);
+    command.cwd(dir);
+    command.env_clear();
+    home.env().iter().for_each(|(name, value)| command.env(name, value));
+    let child = pair.slave.spawn_command(command).unwrap();
+    (pair.master, child)
+}
+
 impl App {
     /// Starts `aotui args…` in a terminal of `cols` by `rows` cells.
     pub(crate) fn start(home: &Home, dir: &Path, args: &[&str], (cols, rows): (u16, u16)) -> Self {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_aotui"));
-        command.args(args);
-        command.cwd(dir);
-        command.env_clear();
-        home.env().iter().for_each(|(name, value)| command.env(name, value));
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let keys = pair.master.take_writer().unwrap();
-        let mut output = pair.master.try_clone_reader().unwrap();
+        let (master, child) = in_terminal(home, dir, args, size);
+        let keys = master.take_writer().unwrap();
+        let mut output = master.try_clone_reader().unwrap();
         let screen = Arc::new(Mutex::new(Screen::new(cols, rows)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let (shown, kept) = (Arc::clone(&screen), Arc::clone(&raw));
@@ -44,7 +54,7 @@ impl App {
                 kept.lock().unwrap().extend_from_slice(&bytes[..count]);
             }
         });
-        Self { child, terminal: pair.master, keys, screen, raw }
+        Self { child, terminal: master, keys, screen, raw }
     }
 
     /// Types bytes.

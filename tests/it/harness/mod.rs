@@ -3,7 +3,7 @@
 mod app;
 mod home;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, in_terminal};
 pub(crate) use home::{Home, Ran};
 
 use std::time::{Duration, Instant};

@@ -99,36 +99,11 @@ impl World {
             told: Vec::new(),
             effects: Vec::new(),
         };
-        let plan = Plan {
-            id: PlanId::new("p").unwrap(),
-            name: "p".into(),
-            repo: Some("/repo".into()),
-            workflow: None,
-            agent: None,
-            base: None,
-            worktree_root: None,
-            budget: None,
-            created_at: None,
-            paused: false,
-            tickets: Vec::new(),
-        };
+        let plan = Plan { repo: Some("/repo".into()), ..Plan::new(PlanId::new("p").unwrap(), "p") };
         world.step(Input::Clock(world.clock.clone()));
         world.command(Command::PutPlan { plan }).unwrap();
         for (n, (ticket, blockers)) in tickets.iter().enumerate() {
-            let brief = Brief {
-                key: key(ticket),
-                title: format!("Ticket {ticket}"),
-                description: String::new(),
-                acceptance_criteria: Vec::new(),
-                link: None,
-                repo: None,
-                workflow: None,
-                agent: None,
-                face: None,
-                budget: None,
-                branch: None,
-                worktree: None,
-            };
+            let brief = Brief::new(key(ticket), format!("Ticket {ticket}"));
             let blocked_by = blockers.iter().map(|blocker| key(blocker)).collect();
             world.command(Command::PutTicket { brief, order: n as i64, blocked_by }).unwrap();
         }
