@@ -48,7 +48,7 @@ fn a_killed_engine_is_not_in_the_way_while_its_agents_live_and_a_living_one_says
 
     home.ok(&repo, &["stop", "A"]);
     home.wait_zone(&repo, "A", "failed");
-    assert_eq!(home.processes(), Vec::<i32>::new());
+    home.nothing_runs();
     kill_process(Pid::from_child(&second), Signal::INT).unwrap();
     second.wait().unwrap();
 }

@@ -85,7 +85,7 @@ fn a_stop_at_once_leaves_no_session_and_the_phase_runs_again_as_if_it_had_never_
     let said = home.ok(&repo, &["stop", "--now"]);
     assert!(said.starts_with("stopped: all sessions are gone"), "{said}");
     assert_eq!(code(engine), Some(6));
-    assert_eq!(home.processes(), Vec::<i32>::new());
+    home.nothing_runs();
     let ticket = home.ticket(&repo, "S");
     assert_eq!((ticket["phase"].as_str(), ticket["attempt"].as_u64()), (Some("work"), Some(0)));
     go(&home);
@@ -103,7 +103,7 @@ fn a_stop_at_once_ends_sessions_whose_engine_died_too() {
     engine.kill().unwrap();
     engine.wait().unwrap();
     home.ok(&repo, &["stop", "--now"]);
-    assert_eq!(home.processes(), Vec::<i32>::new());
+    home.nothing_runs();
     go(&home);
     assert_eq!(home.aotui(&repo, &["run", "--resume", "--until-done"]).code, 0);
     assert_eq!(home.ticket(&repo, "S")["zone"], "done");

@@ -102,7 +102,7 @@ fn three_tickets_two_of_them_blocked_finish_after_their_approvals_and_the_checko
     assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]));
     let status: Value = serde_json::from_str(&home.ok(&repo, &["status", "--json"])).unwrap();
     assert_eq!(status["problems"].as_array().unwrap().len(), 0, "{status:#}");
-    assert_eq!(home.processes(), Vec::<i32>::new());
+    home.nothing_runs();
 }
 
 /// Whether the journal holds such an event of a ticket.

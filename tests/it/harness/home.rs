@@ -138,6 +138,12 @@ impl Home {
         self.processes_naming(&self.state().join("sessions").display().to_string())
     }
 
+    /// Waits until nothing of any session is left: a holder leaves a moment after the end it wrote down.
+    pub(crate) fn nothing_runs(&self) {
+        let left = || format!("{:?}", self.processes());
+        super::until("nothing of a session is left", left, || self.processes().is_empty().then_some(()));
+    }
+
     /// Returns the pids of processes with `marker` in their environment or command line.
     pub(crate) fn processes_naming(&self, marker: &str) -> Vec<i32> {
         let mut found = Vec::new();
