@@ -4,7 +4,7 @@ use super::fields::{Fields, Report};
 use super::yaml::{Node, Value};
 use crate::domain::budget::{Budget, Price, Prices};
 use crate::domain::permission::{Decision, PermissionRule};
-use crate::domain::rules::Window;
+use crate::domain::rules::{Cap, Capped, Window};
 
 /// Most seconds of a budget: a year.
 const YEAR: u32 = 31_536_000;
@@ -40,6 +40,33 @@ pub(crate) fn window(node: &Node, report: &mut Report) -> Option<Window> {
     let budget = budget_of(&mut fields, report);
     fields.refuse_unknown(report);
     Some(Window { budget, hours })
+}
+
+/// Reads how much may be at work at the same time: `{agents: {claude: 2}, accounts: …, repositories: {"*": 1}}`.
+pub(crate) fn caps(node: &Node, report: &mut Report) -> Vec<Cap> {
+    let Some(mut fields) = Fields::of(node, "`caps`", report) else { return Vec::new() };
+    let mut caps = Vec::new();
+    let kinds = [("agents", Capped::Agent), ("accounts", Capped::Account), ("repositories", Capped::Repository)];
+    for (key, of) in kinds {
+        for (name, node) in fields.entries(key, report) {
+            match node.value {
+                Value::Number(most, _) if (1.0..=1000.0).contains(&most) && most.fract() == 0.0 => {
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "the range was just checked"
+                    )]
+                    caps.push(Cap { of, name: name.value, most: most as u32 });
+                }
+                _ => {
+                    let message = format!("the cap of `{}` should be a whole number from 1 to 1000", name.value);
+                    report.error(node.at, message, "it is how many tickets may be at work at the same time");
+                }
+            }
+        }
+    }
+    fields.refuse_unknown(report);
+    caps
 }
 
 /// Reads rules about what agents may do; `what` is where they stand.

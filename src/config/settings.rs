@@ -259,6 +259,12 @@ impl Settings {
         if let Some(node) = fields.get("budget") {
             rules.budget = house_rules::window(node, report);
         }
+        if let Some(limit) = fields.number("wipLimit", 0, 1_000_000, report) {
+            rules.wip_limit = (limit > 0).then_some(limit);
+        }
+        if let Some(node) = fields.get("caps") {
+            rules.caps = house_rules::caps(node, report);
+        }
         if let Some(node) = fields.get("prices") {
             let own = house_rules::prices(node, report);
             rules.prices.0.splice(0..0, own.0);

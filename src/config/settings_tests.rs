@@ -139,3 +139,15 @@ fn a_wrong_stream_rule_is_an_error_where_it_stands() {
         assert!(shown.contains(expected), "missing {expected:?} in\n{shown}");
     }
 }
+
+#[test]
+fn caps_and_the_limit_on_what_waits_are_read_and_refused_with_their_place() {
+    let text = "wipLimit: 4\ncaps:\n  agents: {claude: 2}\n  accounts: {work: 3}\n  repositories: {\"*\": 1}\n";
+    let rules = parse(text).unwrap().value.rules();
+    let caps: Vec<_> = rules.caps.iter().map(|cap| (cap.of.name(), cap.name.as_str(), cap.most)).collect();
+    assert_eq!(caps, [("agent", "claude", 2), ("account", "work", 3), ("repository", "*", 1)]);
+    assert_eq!((rules.wip_limit, parse("wipLimit: 0").unwrap().value.rules().wip_limit), (Some(4), None));
+    let refused = shown(&parse("caps:\n  agents: {claude: 0}\n  agent: {codex: 1}\n").unwrap_err());
+    assert!(refused.contains("config.yaml:2:20: the cap of `claude` should be"), "{refused}");
+    assert!(refused.contains("config.yaml:3:3: unknown key `agent` in `caps`"), "{refused}");
+}

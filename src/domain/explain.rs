@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::activity::Activity;
-use super::fleet::{Fleet, Patience, in_words};
+use super::fleet::{Crowd, Fleet, Patience, in_words};
 use super::ids::{PhaseId, SessionId, TicketKey};
 use super::session::Ask;
 use super::ticket::{AfterStop, HistoryEntry, Status, Ticket};
@@ -180,6 +180,14 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         let who = if hold.until.is_some() { "" } else { "you: " };
         let text = format!("{who}{}: {}; retry any of its tickets to go on at once", hold.why(&account), hold.message);
         points.push(Point::new(text).at(hold.until.unwrap_or(hold.since)));
+    }
+    if let Some(why) = fleet.waits_for_people(ticket) {
+        points.push(Point::new(format!("you: {why}; answer one, or pause what you put aside")));
+    }
+    if let Some(crowd) = fleet.crowd(ticket).filter(|_| ticket.progress.status == Status::Queued) {
+        let holders: Vec<String> = crowd.holders.iter().map(TicketKey::name).collect();
+        let Crowd { whose, most, .. } = &crowd;
+        points.push(Point::new(format!("a place of {whose}, which has {most}: taken by {}", holders.join(", "))));
     }
     if let Some(queue) = fleet.queue(ticket).filter(|_| policy.dispatch) {
         let holders: Vec<String> = queue.holders.iter().map(TicketKey::name).collect();

@@ -33,6 +33,54 @@ pub struct Rules {
     /// What tokens cost where an agent does not say.
     #[serde(skip_serializing_if = "Prices::is_empty")]
     pub prices: Prices,
+    /// How many tickets may wait for a person until none is begun any more; `None` means any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wip_limit: Option<u32>,
+    /// How much may be at work at the same time of one agent, one account or one repository.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
+}
+
+/// How much may be at work at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cap {
+    /// Of what.
+    pub of: Capped,
+    /// Its name, with `*` for any text: then each that fits has as many places.
+    pub name: String,
+    /// How many tickets, at least 1.
+    pub most: u32,
+}
+
+/// What may be capped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Capped {
+    /// An agent.
+    Agent,
+    /// An account, which several agents may work on.
+    Account,
+    /// A repository, by its absolute path.
+    Repository,
+}
+
+impl Cap {
+    /// Returns whether it is about what is called so.
+    pub fn fits(&self, name: &str) -> bool {
+        super::pattern::fits(&self.name, name)
+    }
+}
+
+impl Capped {
+    /// Returns what people call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Account => "account",
+            Self::Repository => "repository",
+        }
+    }
 }
 
 /// What holds for one agent.

@@ -184,7 +184,9 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
             }
             _ if let Some((account, hold)) = fleet.account_hold(ticket) => (hold.why(&account), hold.until),
             _ if let Some(why) = fleet.waits_for_budget(ticket) => (why, None),
+            _ if let Some(why) = fleet.waits_for_people(ticket) => (why, None),
             _ if fleet.live.stalled.is_some() => ("waits for the disk".to_owned(), None),
+            _ if let Some(crowd) = fleet.crowd(ticket) => (crowd.why(), None),
             _ => ("waits for a free place".to_owned(), None),
         },
     };

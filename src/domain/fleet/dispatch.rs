@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Fleet;
+use super::caps::Taken;
 use super::proving::proof;
 use super::step::Turn;
 use crate::domain::activity::Doing;
@@ -35,12 +36,10 @@ impl Turn<'_> {
             if self.fleet.account_hold(&ticket).is_some() || self.has_no_budget(&ticket) {
                 continue;
             }
-            let is_poll = self.fleet.phase_of(&ticket).is_some_and(Phase::is_poll);
-            let places = if is_poll { &mut free.polls } else { &mut free.work };
-            if *places == 0 {
+            if !free.has_room(self.fleet, &ticket) {
                 continue;
             }
-            *places -= 1;
+            free.take(self.fleet, &ticket);
             match ticket.progress.phase {
                 None => self.prepare(&ticket),
                 Some(_) => self.start_session(&ticket),
@@ -103,7 +102,7 @@ impl Phase {
 impl Progress {
     /// Returns whether a ticket has one of the places while it stands so. Who waits for a person does not work: a night
     /// would end at the first questions.
-    fn takes_place(&self) -> bool {
+    pub(super) fn takes_place(&self) -> bool {
         match self.status {
             Status::Running { .. } => self.requests.is_empty(),
             Status::Preparing | Status::Stopping { .. } => true,
@@ -118,10 +117,27 @@ impl Progress {
     }
 }
 
-/// Free places.
+/// Free places, and how much is at work of what is capped.
 struct Places {
     work: u32,
     polls: u32,
+    taken: Taken,
+}
+
+impl Places {
+    /// Returns whether there is a place for a ticket.
+    fn has_room(&self, fleet: &Fleet, ticket: &Ticket) -> bool {
+        let is_poll = fleet.phase_of(ticket).is_some_and(Phase::is_poll);
+        (if is_poll { self.polls } else { self.work }) > 0 && self.taken.has_room(fleet, ticket)
+    }
+
+    /// Gives a place to a ticket.
+    fn take(&mut self, fleet: &Fleet, ticket: &Ticket) {
+        let is_poll = fleet.phase_of(ticket).is_some_and(Phase::is_poll);
+        let places = if is_poll { &mut self.polls } else { &mut self.work };
+        *places = places.saturating_sub(1);
+        self.taken.take(fleet, ticket);
+    }
 }
 
 /// What a ticket that could start waits for.
@@ -151,13 +167,9 @@ impl Fleet {
     /// Counts the places that are free.
     fn places(&self) -> Places {
         let max = self.policy.max_concurrency;
-        let mut places = Places { work: max, polls: max };
-        for ticket in self.walks() {
-            if ticket.progress.takes_place() {
-                let is_poll = self.phase_of(ticket).is_some_and(Phase::is_poll);
-                let left = if is_poll { &mut places.polls } else { &mut places.work };
-                *left = left.saturating_sub(1);
-            }
+        let mut places = Places { work: max, polls: max, taken: Taken::default() };
+        for ticket in self.walks().filter(|ticket| ticket.progress.takes_place()) {
+            places.take(self, ticket);
         }
         places
     }
@@ -207,10 +219,7 @@ impl Fleet {
             | Status::Complete { .. } => false,
         };
         let free = self.places();
-        let can_start = |key: &TicketKey| {
-            let is_poll = self.ticket(key).and_then(|ticket| self.phase_of(ticket)).is_some_and(Phase::is_poll);
-            (if is_poll { free.polls } else { free.work }) > 0
-        };
+        let can_start = |key: &TicketKey| self.ticket(key).is_some_and(|ticket| free.has_room(self, ticket));
         let stopped = matches!(self.mode, Mode::Stopped { .. });
         self.concerned().any(works) || (!stopped && self.startable().iter().any(can_start))
     }
@@ -228,7 +237,10 @@ impl Fleet {
 
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.
     fn startable(&self) -> Vec<TicketKey> {
-        let mut ready: Vec<&Arc<Ticket>> = self.walks().filter(|ticket| self.may_start(ticket)).collect();
+        let may_begin = self.may_begin();
+        let in_time = |ticket: &&Arc<Ticket>| may_begin || ticket.progress.phase.is_some();
+        let mut ready: Vec<&Arc<Ticket>> =
+            self.walks().filter(in_time).filter(|ticket| self.may_start(ticket)).collect();
         ready.sort_by_key(|ticket| (ticket.progress.phase.is_none(), ticket.order, ticket.brief.key.clone()));
         ready.into_iter().map(|ticket| ticket.brief.key.clone()).collect()
     }

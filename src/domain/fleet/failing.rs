@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Fleet;
+use super::caps::runs_agent;
 use super::step::Turn;
 use crate::domain::account::{self, Hold};
 use crate::domain::event::{Event, TicketEvent};
@@ -157,11 +158,7 @@ impl Turn<'_> {
 impl Fleet {
     /// Returns the account that the agent of `phase` works on.
     pub fn account_of(&self, ticket: &Ticket, phase: &Phase) -> String {
-        let named = match &phase.kind {
-            PhaseKind::Agent { agent, .. } => agent.as_ref(),
-            _ => None,
-        };
-        self.policy.rules.account(self.agent_for(ticket, named).as_ref()).to_owned()
+        self.policy.rules.account(self.agent_of(ticket, phase).as_ref()).to_owned()
     }
 
     /// Returns what holds back the account that a ticket's next agent works on; `None` where nothing does.
@@ -169,11 +166,7 @@ impl Fleet {
         if self.accounts.is_empty() {
             return None;
         }
-        let phase = self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))?;
-        // Looking and checking takes no agent.
-        if phase.wants_look(&ticket.progress) || ticket.progress.proof.step.is_some() {
-            return None;
-        }
+        let phase = self.phase_of(ticket).filter(|phase| runs_agent(&ticket.progress, phase))?;
         let account = self.account_of(ticket, phase);
         let hold = self.accounts.get(&account)?;
         let at_work = || {

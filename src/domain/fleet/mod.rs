@@ -13,6 +13,7 @@
 mod adding;
 mod apply;
 mod budgets;
+mod caps;
 mod dependencies;
 mod dispatch;
 mod failing;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use caps::Crowd;
 pub use dependencies::circles;
 pub use dispatch::Queue;
 pub use replay::{Difference, Replay, Told};
@@ -53,7 +55,8 @@ use super::problem::Problem;
 use super::rules::Rules;
 use super::ticket::{Status, Ticket};
 use super::time::Timestamp;
-use super::workflow::{Phase, Workflow};
+use super::workflow::{Phase, PhaseKind, Workflow};
+use caps::runs_agent;
 
 /// Everything that is true about plans and tickets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -215,6 +218,19 @@ impl Fleet {
     pub fn agent_for(&self, ticket: &Ticket, agent: Option<&AgentName>) -> Option<AgentName> {
         let plan = self.plans.get(&ticket.brief.key.plan);
         agent.or(ticket.brief.agent.as_ref()).or_else(|| plan?.agent.as_ref()).cloned()
+    }
+
+    /// Returns the agent that is at work on `phase` of `ticket`, or would be; `None` means the configured default.
+    pub fn agent_of(&self, ticket: &Ticket, phase: &Phase) -> Option<AgentName> {
+        match (&ticket.progress.status, &phase.kind) {
+            (Status::Running { agent, .. } | Status::Stopping { agent, .. }, _)
+                if runs_agent(&ticket.progress, phase) =>
+            {
+                agent.clone()
+            }
+            (_, PhaseKind::Agent { agent, .. }) => self.agent_for(ticket, agent.as_ref()),
+            _ => self.agent_for(ticket, None),
+        }
     }
 
     /// Returns the blockers of `ticket` that are not complete, existing or not.

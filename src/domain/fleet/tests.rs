@@ -1,6 +1,7 @@
 //! Stories of single tickets, and random lives of whole fleets.
 
 mod budgets;
+mod crowds;
 mod failing;
 mod gates;
 mod graphs;

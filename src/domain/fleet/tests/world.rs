@@ -102,12 +102,23 @@ impl World {
         let plan = Plan { repo: Some("/repo".into()), ..Plan::new(PlanId::new("p").unwrap(), "p") };
         world.step(Input::Clock(world.clock.clone()));
         world.command(Command::PutPlan { plan }).unwrap();
+        world.add(tickets);
+        world
+    }
+
+    /// Adds tickets with what they are blocked by.
+    pub(super) fn add(&mut self, tickets: &[(&str, &[&str])]) {
         for (n, (ticket, blockers)) in tickets.iter().enumerate() {
             let brief = Brief::new(key(ticket), format!("Ticket {ticket}"));
             let blocked_by = blockers.iter().map(|blocker| key(blocker)).collect();
-            world.command(Command::PutTicket { brief, order: n as i64, blocked_by }).unwrap();
+            self.command(Command::PutTicket { brief, order: n as i64, blocked_by }).unwrap();
         }
-        world
+    }
+
+    /// Adds a ticket that works on another repository.
+    pub(super) fn add_in(&mut self, repo: &str, ticket: &str) {
+        let brief = Brief { repo: Some(repo.into()), ..Brief::new(key(ticket), ticket) };
+        self.command(Command::PutTicket { brief, order: 0, blocked_by: Vec::new() }).unwrap();
     }
 
     pub(super) fn step(&mut self, input: Input) -> Outbox {
