@@ -145,7 +145,7 @@ impl Account {
         let told = |trouble: &Trouble| {
             let earlier = self.trouble.iter().map(|earlier| &earlier.text);
             let words = [&trouble.text].into_iter().chain(earlier).chain(&trouble.code).find(|text| !text.is_empty());
-            (classify(trouble, own), words.cloned().unwrap_or_else(|| exit.words()))
+            (classify(trouble, own), words.cloned().unwrap_or_else(|| exit.of_trouble()))
         };
         let failure = match (&self.ended, &self.trouble) {
             (Some(Some(trouble)), earlier) => Some(match (told(trouble), earlier.as_ref().map(told)) {
@@ -171,6 +171,14 @@ impl Exit {
             (Some(code), _) => format!("exited with code {code}"),
             (None, Some(signal)) => format!("was ended by {}", crate::domain::session::signal_words(signal)),
             (None, None) => "ended".to_owned(),
+        }
+    }
+
+    /// Returns the words for a trouble that the agent did not put into any.
+    fn of_trouble(self) -> String {
+        match self.code {
+            Some(0) => "its turn ended with an error that it did not name".to_owned(),
+            _ => self.words(),
         }
     }
 

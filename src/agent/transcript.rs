@@ -75,7 +75,10 @@ impl Transcript {
             Signal::Warning { text } => line(&mut out, YELLOW, &format!("! {}", plain_line(text, MAX_LINE))),
             Signal::Denied { tool } => line(&mut out, YELLOW, &format!("⊘ {} was denied", plain_line(tool, MAX_LINE))),
             Signal::Failed { trouble } | Signal::TurnEnded { trouble: Some(trouble) } => {
-                line(&mut out, RED, &format!("✗ {}", plain_line(&trouble.text, MAX_LINE)));
+                // One without words is told in others when the run ends.
+                if !trouble.text.is_empty() {
+                    line(&mut out, RED, &format!("✗ {}", plain_line(&trouble.text, MAX_LINE)));
+                }
             }
         }
         out

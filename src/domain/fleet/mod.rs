@@ -213,11 +213,12 @@ impl Fleet {
         self.workflow_of(ticket)?.phase(ticket.progress.phase.as_ref()?)
     }
 
-    /// Returns the agent that works on `phase` of `ticket`: the phase's, else the ticket's, else the plan's;
-    /// `None` means the configured default.
+    /// Returns the agent that works on a phase of `ticket` that names `agent`: the phase's, else the ticket's, else the
+    /// plan's, else that of the settings; `None` where nobody knows what those say.
     pub fn agent_for(&self, ticket: &Ticket, agent: Option<&AgentName>) -> Option<AgentName> {
-        let plan = self.plans.get(&ticket.brief.key.plan);
-        agent.or(ticket.brief.agent.as_ref()).or_else(|| plan?.agent.as_ref()).cloned()
+        let of_plan = || self.plans.get(&ticket.brief.key.plan)?.agent.as_ref();
+        let of_house = || self.policy.rules.default_agent.as_ref();
+        agent.or(ticket.brief.agent.as_ref()).or_else(of_plan).or_else(of_house).cloned()
     }
 
     /// Returns the agent that is at work on `phase` of `ticket`, or would be; `None` means the configured default.

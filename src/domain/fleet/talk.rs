@@ -60,7 +60,7 @@ impl Fleet {
             PhaseKind::Agent { agent, .. } => agent.as_ref(),
             _ => None,
         });
-        let agent = self.agent_for(ticket, named).or_else(|| rules.default_agent.clone());
+        let agent = self.agent_for(ticket, named);
         let of_agent = agent.and_then(|agent| rules.agents.get(&agent)).map(|rules| rules.permissions.as_slice());
         let of_phase = phase.map(|phase| phase.asking.permissions.as_slice());
         let all = rules.permissions.iter().chain(of_agent.into_iter().chain(of_phase).flatten());
