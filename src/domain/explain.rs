@@ -10,7 +10,7 @@ use super::session::Ask;
 use super::ticket::{AfterStop, HistoryEntry, Status, Ticket};
 use super::time::Timestamp;
 use super::walks::Stand;
-use super::workflow::{Phase, PhaseKind};
+use super::workflow::{Phase, PhaseKind, Way};
 use super::zone::{Placement, Zone, placement};
 
 /// Most attempts that are told, the newest ones.
@@ -265,7 +265,16 @@ fn deadline(status: &Status) -> Option<Timestamp> {
 
 /// Says where a phase that runs, or will, leads.
 fn outcomes(fleet: &Fleet, ticket: &Ticket, phase: &Phase, deadline: Option<Timestamp>) -> Vec<Point> {
-    let mut points = vec![Point::new(format!("on success: {}", on_success(fleet, ticket, phase)))];
+    let mut points: Vec<Point> = Vec::new();
+    for (by, to) in phase.ways() {
+        match (by, to) {
+            (Way::Success, _) => points.push(Point::new(format!("on success: {}", on_success(fleet, ticket, phase)))),
+            (Way::Verdict(verdict), Some(to)) => {
+                points.push(Point::new(format!("on verdict `{verdict}`: {}", goes_to(fleet, ticket, to))));
+            }
+            (Way::Verdict(_), None) | (Way::Failure, _) => {}
+        }
+    }
     if let PhaseKind::Poll { interval_seconds, .. } = phase.kind {
         points.push(Point::new(format!("not yet: looks again {interval_seconds} s later")));
     }

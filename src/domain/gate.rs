@@ -25,6 +25,9 @@ const MAX_TOLD: usize = 24_000;
 /// How often in a row the same gates may fail in the same way until it is no longer tried.
 pub(super) const SAME_FAILURES: usize = 3;
 
+/// The verdict that means that all is well.
+pub const PASS: &str = "pass";
+
 /// A check that a phase has to pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

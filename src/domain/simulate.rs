@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::agent_report::AgentReport;
 use super::command::{Command, TicketAction};
 use super::decision::Seen;
 use super::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use super::event::{Event, Recorded, TicketEvent};
 use super::fleet::{Fleet, Input, Outbox, Policy};
+use super::gate::{Before, Check, CheckReport, GateResult, PASS, Proving, Step, Verdict};
 use super::ids::{BadName, PhaseId, PlanId, TicketId, TicketKey};
 use super::plan::Plan;
 use super::session::Outcome;
@@ -19,18 +21,20 @@ use super::workflow::{Capture, Phase, PhaseKind, Workflow};
 const MOST_INPUTS: usize = 20_000;
 
 /// What a phase is chosen to come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chosen {
-    /// It succeeds, or is approved.
+    /// It succeeds, or is approved; an agent that has to judge says `pass` where it can.
     Pass,
+    /// Its agent gives this verdict.
+    Verdict(String),
     /// It fails, or is rejected.
     Fail,
     /// It is a poll and finds nothing yet.
     NotYet,
 }
 
-/// Chosen outcomes by phase: `PHASE`, or `WALK/PHASE` for one walk alone. They are used up one after the other; what
-/// comes after the last passes.
+/// Chosen outcomes by phase: `PHASE`, or `WALK/PHASE` for one walk alone; a walk, or a phase that walks others, stands for
+/// all that runs in it. They are used up one after the other; what comes after the last passes.
 pub type Choices = BTreeMap<String, Vec<Chosen>>;
 
 /// One attempt of a simulated walk.
@@ -42,8 +46,10 @@ pub struct Attempt {
     pub phase: String,
     /// Its type.
     pub kind: &'static str,
-    /// How it came out: `pass`, `fail`, or `stopped`.
+    /// How it came out: `pass`, `fail`, `timeout` or `stopped`.
     pub outcome: &'static str,
+    /// The verdict that its agent gave; `None` where it gave none.
+    pub verdict: Option<String>,
     /// Where that led, in words; empty where it is tried again.
     pub to: String,
 }
@@ -64,13 +70,14 @@ pub fn simulate(workflow: &Workflow, choices: &Choices, items: usize) -> Result<
     let key = TicketKey::new(PlanId::new("plan")?, TicketId::new("T-1")?);
     let mut walk = Walk {
         fleet: Fleet { policy: Policy { max_concurrency: u32::MAX, ..Policy::default() }, ..Fleet::default() },
-        workflow: Arc::new(without_gates(workflow)),
+        workflow: Arc::new(workflow.clone()),
         now: Timestamp(1_000_000_000),
         effects: Vec::new(),
         left: choices.clone(),
         items: (1..=items).map(|n| format!("item {n}")).collect(),
         told: Simulation::default(),
         at: BTreeMap::new(),
+        judged: BTreeMap::new(),
     };
     walk.begin(&key);
     for _ in 0..MOST_INPUTS {
@@ -90,23 +97,6 @@ pub fn simulate(workflow: &Workflow, choices: &Choices, items: usize) -> Result<
     Ok(walk.told)
 }
 
-/// Gates look at what is really there, which is nothing here.
-fn without_gates(workflow: &Workflow) -> Workflow {
-    let below = |workflow: &Arc<Workflow>| Arc::new(without_gates(workflow));
-    let bare = |phase: &Phase| {
-        let mut phase = Phase { gates: Vec::new(), ..phase.clone() };
-        match &mut phase.kind {
-            PhaseKind::Parallel { branches, .. } => {
-                branches.iter_mut().for_each(|branch| branch.workflow = below(&branch.workflow));
-            }
-            PhaseKind::Foreach { body: inner, .. } | PhaseKind::Workflow { workflow: inner } => *inner = below(inner),
-            _ => {}
-        }
-        phase
-    };
-    Workflow { phases: workflow.phases.iter().map(bare).collect(), ..workflow.clone() }
-}
-
 struct Walk {
     fleet: Fleet,
     workflow: Arc<Workflow>,
@@ -117,6 +107,8 @@ struct Walk {
     told: Simulation,
     /// Where each walk is.
     at: BTreeMap<TicketKey, PhaseId>,
+    /// What the agents judged whose attempts are not over.
+    judged: BTreeMap<TicketKey, String>,
 }
 
 impl Walk {
@@ -184,19 +176,30 @@ impl Walk {
 
     fn run(&mut self, order: &WorkOrder) -> Report {
         let key = order.ticket.brief.key.clone();
+        if let Some(step) = &order.ticket.progress.proof.step {
+            let results = if *step == Step::Look { Vec::new() } else { gate_results(order) };
+            let report = CheckReport { stands: Before::default(), results, made: Vec::new() };
+            return Report::SessionEnded { session: order.session.clone(), end: SessionEnd::Checked { report } };
+        }
         if matches!(order.phase.kind, PhaseKind::Agent { .. }) && self.wants_tasks() {
             for text in self.items.clone() {
                 self.step(Input::Report(Report::Agent {
                     session: order.session.clone(),
-                    report: super::agent_report::AgentReport::Task { text, done: false },
+                    report: AgentReport::Task { text, done: false },
                 }));
             }
         }
-        let code = match self.choose(&key, order.phase.id.as_str()) {
-            Chosen::Pass => 0,
-            Chosen::Fail => 2,
-            Chosen::NotYet => 1,
+        let (code, verdict) = match self.choose(&key, order.phase.id.as_str()) {
+            Chosen::Pass => (0, best_verdict(&order.phase)),
+            Chosen::Verdict(word) => (0, Some(word)),
+            Chosen::Fail => (2, None),
+            Chosen::NotYet => (1, None),
         };
+        if let Some(verdict) = verdict {
+            let verdict = Verdict { verdict, reason: String::new() };
+            let report = AgentReport::Verdict { verdict };
+            self.step(Input::Report(Report::Agent { session: order.session.clone(), report }));
+        }
         // Whatever is captured may be what a list is made of.
         let list = serde_json::to_string(&self.items).unwrap_or_default();
         let captures = order.phase.capture.iter().map(|(key, capture)| match capture {
@@ -220,7 +223,9 @@ impl Walk {
 
     fn choose(&mut self, key: &TicketKey, phase: &str) -> Chosen {
         let walk = walk_of(key);
-        let names = [format!("{walk}/{phase}"), phase.to_owned(), walk];
+        // What is below a phase is chosen by its name too.
+        let above = walk.rsplit('/').next().and_then(|last| last.split('.').next()).unwrap_or_default().to_owned();
+        let names = [format!("{walk}/{phase}"), phase.to_owned(), walk, above];
         let choice = names.iter().find(|name| self.left.get(*name).is_some_and(|left| !left.is_empty()));
         let left = choice.and_then(|name| self.left.get_mut(name));
         left.map_or(Chosen::Pass, |left| left.remove(0))
@@ -232,6 +237,10 @@ impl Walk {
         let mine = |attempt: &&mut Attempt| attempt.walk == walk && attempt.to.is_empty();
         let last = self.told.attempts.iter_mut().rev().find(|attempt| attempt.walk == walk).filter(mine);
         let to = match what {
+            TicketEvent::Proof { what: Proving::Judged { verdict } } => {
+                self.judged.insert(key.clone(), verdict.verdict.clone());
+                return;
+            }
             TicketEvent::AttemptEnded { outcome, .. } => {
                 let phase = self.at.get(key).map(ToString::to_string).unwrap_or_default();
                 return self.ended(key, phase, outcome);
@@ -266,8 +275,38 @@ impl Walk {
         });
         let found = workflow.and_then(|workflow| workflow.phases.iter().find(|known| known.id.as_str() == phase));
         let kind = found.map_or("", |found| found.kind.name());
-        self.told.attempts.push(Attempt { walk: walk_of(key), phase, kind, outcome, to: String::new() });
+        let verdict = self.judged.remove(key);
+        self.told.attempts.push(Attempt { walk: walk_of(key), phase, kind, outcome, verdict, to: String::new() });
     }
+}
+
+/// Returns the verdict of an agent that has nothing to say against it; `None` where none is asked for.
+fn best_verdict(phase: &Phase) -> Option<String> {
+    let accepts = phase.gates.iter().find_map(|gate| match &gate.check {
+        Check::Verdict { accepts } => Some(accepts.as_slice()),
+        _ => None,
+    });
+    let words = || phase.on_verdict.keys().chain(accepts.unwrap_or_default());
+    let is_asked = accepts.is_some() || !phase.on_verdict.is_empty();
+    let best = words().find(|word| *word == PASS).or_else(|| words().next()).cloned();
+    is_asked.then(|| best.unwrap_or_else(|| PASS.to_owned()))
+}
+
+/// Gates look at what is really there, which is nothing here: all pass but those that want another verdict.
+fn gate_results(order: &WorkOrder) -> Vec<GateResult> {
+    let given = order.ticket.progress.proof.verdict.as_ref().map(|given| given.verdict.as_str());
+    let result = |gate: &super::gate::Gate| {
+        let (passed, says) = match (&gate.check, given) {
+            (Check::Verdict { .. }, None) => (false, "no verdict was given".to_owned()),
+            (Check::Verdict { accepts }, Some(given)) => {
+                (accepts.is_empty() || accepts.iter().any(|word| word == given), format!("the verdict is `{given}`"))
+            }
+            _ => (true, String::new()),
+        };
+        let (gate, evidence, tree) = (gate.name.clone(), String::new(), String::new());
+        GateResult { gate, passed, says, command: None, exit_code: None, evidence, tree, millis: 0, tests: None }
+    };
+    order.phase.gates.iter().map(result).collect()
 }
 
 fn walk_of(key: &TicketKey) -> String {

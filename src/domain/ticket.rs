@@ -343,7 +343,7 @@ pub enum FailureClass {
     Workspace,
     /// Its gates do not let it pass.
     Gate,
-    /// A person rejected it.
+    /// A person, or an agent whose verdict counts, rejected it.
     Rejected,
     /// A person stopped it.
     Stopped,

@@ -143,14 +143,14 @@ pub(super) fn workflow() -> Command {
             &[
                 "aotui workflow simulate standard",
                 "aotui workflow simulate standard --outcome test=fail,pass --outcome review=reject,approve",
-                "aotui workflow simulate overnight --outcome reviews.security=fail",
+                "aotui workflow simulate overnight --outcome reviews.security=verdict:fail",
             ],
         )
         .arg(name())
         .arg(many(
             "outcome",
             "PHASE=OUTCOMES",
-            "Outcomes one after the other, then `pass`: `pass`, `fail`, and `not-yet` of a poll; may be repeated",
+            "Outcomes one after the other, then `pass`: `pass`, `fail`, `verdict:WORD` of an agent, `not-yet` of a poll",
         ))
         .arg(
             option("items", "N", "How many items lists have; 3 unless given")

@@ -252,6 +252,10 @@ fn single(
     let id = PhaseId::new(name.value.clone()).ok().map(|value| At { value, at: name.at });
     let read = read_inner(fields, id, around, report);
     let phase = read.phase.clone();
+    for (verdict, to) in read.on_verdict.iter().filter(|(_, to)| !ENDS.contains(&to.value.as_str())) {
+        let message = format!("verdict `{verdict}` of {} leads to `{}`, which is no end of it", fields.what, to.value);
+        report.error(to.at, message, "a phase that stands alone ends in `done` or `failed`");
+    }
     draft.inner.push(read);
     let phase = phase?;
     begins(Some(&phase), name, report).then(|| inner(name, done_or_failed(phase)))?

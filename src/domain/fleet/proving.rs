@@ -9,7 +9,7 @@ use super::step::Turn;
 use crate::domain::command::Rejection;
 use crate::domain::effect::SessionEnd;
 use crate::domain::event::TicketEvent;
-use crate::domain::gate::{self, CheckReport, Made, Proving, Step, Verdict, Work};
+use crate::domain::gate::{self, Check, CheckReport, Made, PASS, Proving, Step, Verdict, Work};
 use crate::domain::ids::TicketKey;
 use crate::domain::leaves::{Artifact, Learning};
 use crate::domain::session::Outcome;
@@ -19,9 +19,6 @@ use crate::domain::workflow::Phase;
 
 /// How often in a row a look that is cut off is taken again.
 const MAX_LOST: u32 = 4;
-
-/// The verdict that means that all is well.
-const PASS: &str = "pass";
 
 /// Most things that are learned about one ticket.
 const MOST_LEARNINGS: usize = 100;
@@ -83,13 +80,24 @@ impl Turn<'_> {
         let made = report.made.clone();
         self.note(key, proof(Proving::Checked { report }));
         if let Some(failure) = failure {
-            return self.attempt_failed(key, phase, failure);
+            let class = if self.is_judgement(key, phase) { FailureClass::Rejected } else { failure.class };
+            return self.attempt_failed(key, phase, Failure { class, ..failure });
         }
         if !made.is_empty() {
             let artifacts = self.artifacts(key, phase, &work, made);
             self.note(key, proof(Proving::Left { artifacts }));
         }
         self.pass(key, phase, work.captures);
+    }
+
+    /// Returns whether nothing but the verdict speaks against an attempt: whoever judged would judge the same again.
+    fn is_judgement(&self, key: &TicketKey, phase: &Phase) -> bool {
+        let Some(ticket) = self.fleet.ticket(key).filter(|_| phase.on_verdict.is_empty()) else { return false };
+        let judges = |name: &str| {
+            phase.gates.iter().any(|gate| gate.name == name && matches!(gate.check, Check::Verdict { .. }))
+        };
+        let proof = &ticket.progress.proof;
+        proof.verdict.is_some() && proof.results.iter().all(|result| result.passed || judges(&result.gate))
     }
 
     /// Returns what an attempt left, with the versions it has among all of its name.
@@ -122,12 +130,9 @@ impl Turn<'_> {
             None => format!("gave no verdict: `aotui report verdict WORD` with one of {}", known()),
             Some(Verdict { verdict, reason }) => match phase.on_verdict.get(verdict) {
                 Some(next) => {
-                    self.succeed_to(key, phase, captures, Some(next.clone()));
-                    if verdict != PASS {
-                        let text = format!("phase `{}` gave the verdict `{verdict}`: {reason}", phase.id);
-                        self.note(key, TicketEvent::FeedbackLeft { text });
-                    }
-                    return;
+                    let text = format!("phase `{}` gave the verdict `{verdict}`: {reason}", phase.id);
+                    let said = Some(text).filter(|_| verdict != PASS);
+                    return self.succeed_to(key, phase, captures, (Some(next.clone()), said));
                 }
                 None if verdict == PASS => return self.succeed(key, phase, captures),
                 None => format!("gave the verdict `{verdict}`, which leads nowhere: it has to be one of {}", known()),

@@ -111,21 +111,25 @@ impl Turn<'_> {
 
     /// Records a success and goes on.
     pub(super) fn succeed(&mut self, key: &TicketKey, phase: &Phase, captures: BTreeMap<String, String>) {
-        self.succeed_to(key, phase, captures, phase.on_success.clone());
+        self.succeed_to(key, phase, captures, (phase.on_success.clone(), None));
     }
 
-    /// Records a success and goes on with another phase than usual.
+    /// Records a success and goes on with another phase than usual, which is told something.
     pub(super) fn succeed_to(
         &mut self,
         key: &TicketKey,
         phase: &Phase,
         captures: BTreeMap<String, String>,
-        next: Option<PhaseId>,
+        (next, said): (Option<PhaseId>, Option<String>),
     ) {
         self.note(key, TicketEvent::AttemptEnded { outcome: Outcome::Success, captures });
         let had_feedback = self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.feedback.is_some());
         if had_feedback && matches!(phase.kind, PhaseKind::Agent { .. }) {
             self.note(key, TicketEvent::FeedbackLeft { text: String::new() });
+        }
+        // Before it goes on: the end of a walk is told above by what it says.
+        if let Some(text) = said {
+            self.note(key, TicketEvent::FeedbackLeft { text });
         }
         match next {
             Some(next) => self.enter(key, &next),

@@ -3,6 +3,7 @@
 mod below;
 mod items;
 mod phase;
+mod ways;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ pub use items::items_of;
 pub use phase::{
     Again, Approval, Artifacts, Asking, Asks, Capture, Limits, Phase, PhaseKind, Prompt, Retry, Run, Unattended,
 };
+pub use ways::Way;
 
 use super::ids::{PhaseId, WorkflowName};
 

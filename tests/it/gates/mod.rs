@@ -2,6 +2,8 @@
 
 mod stories;
 
+pub(crate) use stories::prompts;
+
 use std::path::PathBuf;
 
 use serde_json::Value;

@@ -211,7 +211,7 @@ fn a_promised_artifact_that_is_missing_fails_the_phase() {
 }
 
 /// The prompts of all sessions.
-fn prompts(home: &Home) -> Vec<String> {
+pub(crate) fn prompts(home: &Home) -> Vec<String> {
     let dirs = fs::read_dir(home.state().join("sessions")).unwrap();
     dirs.filter_map(|dir| fs::read_to_string(dir.unwrap().path().join("prompt.md")).ok()).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::output::plain;
 use crate::domain::ids::PhaseId;
-use crate::domain::workflow::{Asks, Items, Join, Phase, PhaseKind, Prompt, Run, Workflow};
+use crate::domain::workflow::{Asks, Items, Join, Phase, PhaseKind, Prompt, Run, Way, Workflow};
 
 /// Draws the phases in the order of the file; edges name their phase, with the way to it.
 pub(super) fn drawn(workflow: &Workflow) -> String {
@@ -33,9 +33,9 @@ fn phases(workflow: &Workflow, lines: &mut Vec<String>) {
             lines.extend(inner.iter().map(|line| format!("{rule}     {line}")));
         }
         if !matches!(phase.kind, PhaseKind::Terminal { .. }) {
-            let good = way(workflow, n, phase.on_success.as_ref(), "complete");
-            let bad = way(workflow, n, phase.on_failure.as_ref(), "left to you");
-            lines.push(format!("{rule}   success {good}   failure {bad}"));
+            let ways = phase.ways();
+            let ways = ways.iter().map(|(by, to)| way(workflow, n, *by, *to));
+            lines.push(format!("{rule}   {}", ways.collect::<Vec<_>>().join("   ")));
         }
     }
 }
@@ -48,13 +48,19 @@ fn single(workflow: &Workflow) -> Option<&Phase> {
 }
 
 /// Says where an edge leads: further on, back, or out.
-fn way(workflow: &Workflow, from: usize, to: Option<&PhaseId>, out: &str) -> String {
-    let Some(to) = to else { return format!("■ {out}") };
-    match workflow.position(to) {
-        Some(at) if at == from => format!("↺ {to}"),
-        Some(at) if at < from => format!("↑ {to}"),
-        _ => format!("↓ {to}"),
-    }
+fn way(workflow: &Workflow, from: usize, by: Way<'_>, to: Option<&PhaseId>) -> String {
+    let (name, out) = match by {
+        Way::Success => ("success".to_owned(), "complete"),
+        Way::Verdict(verdict) => (format!("`{}`", plain(verdict)), "complete"),
+        Way::Failure => ("failure".to_owned(), "left to you"),
+    };
+    let Some(to) = to else { return format!("{name} ■ {out}") };
+    let arrow = match workflow.position(to) {
+        Some(at) if at == from => "↺",
+        Some(at) if at < from => "↑",
+        _ => "↓",
+    };
+    format!("{name} {arrow} {to}")
 }
 
 /// Names what each walk below a phase walks.
@@ -143,7 +149,12 @@ fn nodes(workflow: &Workflow, prefix: &str, depth: usize, text: &mut String) {
         }
     }
     for phase in &workflow.phases {
-        for (edge, to) in [("-->", &phase.on_success), ("-. failure .->", &phase.on_failure)] {
+        for (by, to) in phase.ways() {
+            let edge = match by {
+                Way::Success => "-->".to_owned(),
+                Way::Verdict(verdict) => format!("-- {} -->", label(verdict)),
+                Way::Failure => "-. failure .->".to_owned(),
+            };
             if let Some(to) = to {
                 text.push_str(&format!("{pad}{} {edge} {}\n", node(&phase.id), node(to)));
             }

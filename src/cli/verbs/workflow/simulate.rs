@@ -1,6 +1,7 @@
 //! `aotui workflow simulate`: what a ticket would do, without doing it.
 
 use crate::cli::exit::Failure;
+use crate::cli::output::plain;
 use crate::domain::simulate::{Choices, Chosen, simulate};
 use crate::domain::workflow::Workflow;
 
@@ -16,9 +17,13 @@ pub(super) fn choices(outcomes: &[String]) -> Result<Choices, Failure> {
                 "pass" | "success" | "approve" => Chosen::Pass,
                 "fail" | "failure" | "reject" => Chosen::Fail,
                 "not-yet" => Chosen::NotYet,
-                other => {
-                    return Err(wrong(format!("`{other}` is no outcome: `pass`, `fail`, or `not-yet` for a poll")));
-                }
+                other => match other.strip_prefix("verdict:").map(str::trim).filter(|verdict| !verdict.is_empty()) {
+                    Some(verdict) => Chosen::Verdict(verdict.to_owned()),
+                    None => {
+                        let known = "`pass`, `fail`, `verdict:WORD` for an agent, or `not-yet` for a poll";
+                        return Err(wrong(format!("`{other}` is no outcome: {known}")));
+                    }
+                },
             };
             choices.entry(phase.trim().to_owned()).or_default().push(chosen);
         }
@@ -40,9 +45,13 @@ pub(super) fn told(workflow: &Workflow, choices: &Choices, items: usize) -> Resu
     let mut text = String::new();
     for attempt in &simulation.attempts {
         let to = if attempt.to.is_empty() { "again" } else { attempt.to.as_str() };
+        let outcome = match &attempt.verdict {
+            Some(verdict) if attempt.outcome == "pass" => format!("`{}`", plain(verdict)),
+            _ => attempt.outcome.to_owned(),
+        };
         let arrow = if attempt.outcome == "stopped" { String::new() } else { format!("→ {to}") };
         let name = name(&attempt.walk, &attempt.phase);
-        let line = format!("{name:widest$}  {:8}  {:7}  {arrow}", attempt.kind, attempt.outcome);
+        let line = format!("{name:widest$}  {:8}  {outcome:7}  {arrow}", attempt.kind);
         text.push_str(line.trim_end());
         text.push('\n');
     }

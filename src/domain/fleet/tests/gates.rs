@@ -5,7 +5,7 @@ use crate::domain::agent_report::AgentReport;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::effect::{Effect, Report, SessionEnd};
 use crate::domain::fleet::{Fleet, Input};
-use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult, Step};
+use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult, Step, Verdict};
 use crate::domain::session::{Outcome, StoppedBy};
 use crate::domain::ticket::{FailureClass, Status};
 use crate::domain::workflow::{Phase, PhaseKind, Retry};
@@ -181,4 +181,30 @@ fn a_look_that_takes_too_long_counts_as_a_failure_and_a_restart_takes_it_up_agai
     let mut again = Fleet::default();
     world.journal.iter().for_each(|recorded| again.apply(recorded));
     assert_eq!(again.ticket(&key("A")), world.fleet.ticket(&key("A")));
+}
+
+#[test]
+fn a_verdict_that_is_no_pass_is_not_asked_for_again_and_a_missing_one_is() {
+    let judge = |given: Option<&str>| {
+        let mut judge = gated(agent(), 3, None);
+        judge.gates = vec![Gate {
+            name: "commit".into(),
+            check: Check::Verdict { accepts: vec!["pass".into()] },
+            timeout_seconds: 60,
+        }];
+        let mut world = World::new(vec![judge, done()], &[("A", &[])]);
+        world.prepare_all();
+        find(&mut world, None, "");
+        let session = world.session("A");
+        if let Some(given) = given {
+            let verdict = Verdict { verdict: given.into(), reason: "wrong".into() };
+            world.report(Report::Agent { session: session.clone(), report: AgentReport::Verdict { verdict } });
+        }
+        world.report(Report::SessionEnded { session, end: exited(0, world.now) });
+        find(&mut world, Some(false), "");
+        world.ticket("A").progress.status.clone()
+    };
+    let Status::Failed { failure, .. } = judge(Some("fail")) else { panic!("it judged") };
+    assert_eq!(failure.class, FailureClass::Rejected);
+    assert!(matches!(judge(None), Status::Running { .. }), "it has yet to judge");
 }
