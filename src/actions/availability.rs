@@ -36,6 +36,8 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
         | Action::CopyPath
         | Action::Retry
         | Action::Skip
+        | Action::TakeOver
+        | Action::HandBack
         | Action::TogglePause
         | Action::Pause
         | Action::Resume
@@ -98,6 +100,8 @@ pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
         Action::Retry,
         Action::Skip,
         Action::Attach,
+        Action::TakeOver,
+        Action::HandBack,
         Action::TogglePause,
         Action::Stop,
         Action::PausePlan,
@@ -139,6 +143,8 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
         Action::Retry if fleet.account_hold(ticket).is_some() => Ok(()),
         Action::Retry => retry(status),
         Action::Skip => skip(fleet, ticket),
+        Action::TakeOver => fleet.obstacle_to_step_in(ticket).map_or(Ok(()), |why| Err(Why(why))),
+        Action::HandBack => fleet.obstacle_to_step_out(ticket).map_or(Ok(()), |why| Err(Why(why))),
         Action::TogglePause => unless(is_complete(status), "it is done"),
         Action::Pause => {
             unless(is_complete(status), "it is done")?;

@@ -86,6 +86,10 @@ catalogue! {
         danger "Its session runs and ends now; what it has not committed stays in the workspace.", cli [Ticket];
     /// Goes on with another phase, which you choose.
     Skip = "skip" ("skip"), Steer, in [Fleet, Ticket], keys ["s"], cli [Ticket, Phase];
+    /// Takes over what the agent does: its conversation goes on in the agent's own terminal, where you type.
+    TakeOver = "take-over" ("take over"), Steer, in [Fleet, Ticket, Terminal], keys ["ctrl-t"], cli [Ticket];
+    /// Hands the conversation you took over back: its agent goes on alone, up to the gates of the phase.
+    HandBack = "hand-back" ("hand back"), Steer, in [Fleet, Ticket, Terminal], keys ["ctrl-]"], cli [Ticket];
     /// Holds the ticket, or lets it go on.
     TogglePause = "toggle-pause" ("pause"), Steer, in [Fleet, Ticket], keys ["p"];
     /// Holds the ticket: what runs goes on, nothing new starts.
@@ -264,7 +268,10 @@ mod tests {
     #[test]
     fn verbs_say_what_they_take_required_before_optional() {
         let names: Vec<&str> = Action::verbs().map(Action::name).collect();
-        assert_eq!(names, ["approve", "reject", "reply", "tell", "attach", "retry", "skip", "pause"]);
+        assert_eq!(
+            names,
+            ["approve", "reject", "reply", "tell", "attach", "retry", "skip", "take-over", "hand-back", "pause"]
+        );
         for verb in Action::verbs() {
             let args = verb.spec().args;
             assert_eq!(args.first(), Some(&Arg::Ticket), "{verb}");

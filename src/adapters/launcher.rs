@@ -37,6 +37,10 @@ use crate::slots::runtime::Launch;
 use crate::slots::workspace::WorkspaceRequest;
 use crate::slots::{ErrorClass, SlotError, SlotFuture};
 
+/// What an agent reads before its task when a person hands its conversation back.
+const HANDED_BACK: &str = "A person took this conversation over in its own terminal and has handed it back to you. What \
+    they said and decided there holds. Look at how the worktree stands now, then go on until your task is done. It was:";
+
 /// Where a launcher puts and finds things.
 #[derive(Debug, Clone)]
 pub struct Desk {
@@ -274,8 +278,12 @@ impl Bench {
         let record = self.record(order)?;
         let face = faces::of(order, record);
         let goes_on = faces::resumes(order, face);
-        let text = match order.ticket.progress.follow_up().filter(|_| goes_on) {
+        let progress = &order.ticket.progress;
+        let text = match progress.follow_up().filter(|_| goes_on) {
             Some(evidence) => evidence,
+            None if goes_on && progress.was_handed_back() => {
+                format!("{HANDED_BACK}\n\n{}", self.prompt(order, prompt)?)
+            }
             None => self.prompt(order, prompt)?,
         };
         let file = self.write_prompt(order, &text)?;

@@ -82,6 +82,7 @@ impl Row {
             Some(Outcome::Skipped) => "skipped".to_owned(),
             Some(Outcome::Stopped) => "stopped with everything else".to_owned(),
             Some(Outcome::Interrupted) => "interrupted".to_owned(),
+            Some(Outcome::HandedOver) => "handed over".to_owned(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::house::House;
 use crate::cli::{Exit, Failure, Steering};
 use crate::domain::command::Command;
 use crate::domain::fleet::{Fleet, Input, Outbox};
+use crate::domain::rules::Rules;
 use crate::engine::{self, now};
 use crate::ipc::{Caller, IpcError};
 use crate::store::{self, Store, StoreError};
@@ -30,7 +31,7 @@ pub(super) fn open(house: &House) -> Result<Box<dyn Steering>, Failure> {
             Ok(None) => {}
         }
         match Store::open(&house.settings.state_dir) {
-            Ok((store, loaded)) => return Ok(Box::new(Local::new(store, loaded))),
+            Ok((store, loaded)) => return Ok(Box::new(Local::new(store, loaded, house.settings.rules()))),
             Err(StoreError::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(LOOK_AGAIN),
             Err(error) => return Err(error.into()),
         }
@@ -115,9 +116,9 @@ struct Local {
 }
 
 impl Local {
-    fn new(store: Store, loaded: store::Loaded) -> Self {
+    fn new(store: Store, loaded: store::Loaded, rules: Rules) -> Self {
         let mut fleet = loaded.fleet.clone();
-        fleet.policy = engine::read_only();
+        fleet.policy = engine::read_only(rules);
         for command in loaded.wanted.iter().cloned() {
             fleet.step(now(), Input::Command(command), &mut Outbox::default());
         }
@@ -138,7 +139,7 @@ impl Steering for Local {
         let Some(loaded) = self.loaded.take() else {
             return Err(Failure::error("the state was changed already; this is a defect of aotui"));
         };
-        match engine::act(&mut self.store, loaded, commands) {
+        match engine::act(&mut self.store, loaded, self.fleet.policy.clone(), commands) {
             Ok(fleet) => {
                 self.fleet = fleet;
                 Ok(())

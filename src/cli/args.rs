@@ -127,6 +127,8 @@ fn steer_examples(action: Action) -> &'static [&'static str] {
         Action::Attach => &["aotui attach PAY-114"],
         Action::Retry => &["aotui retry PAY-114"],
         Action::Skip => &["aotui skip PAY-114 land"],
+        Action::TakeOver => &["aotui take-over PAY-114 && aotui attach PAY-114"],
+        Action::HandBack => &["aotui hand-back PAY-114"],
         _ => &["aotui pause PAY-114"],
     }
 }

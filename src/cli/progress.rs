@@ -13,7 +13,7 @@ use crate::domain::gate::{GateResult, Proving};
 use crate::domain::ids::TicketKey;
 use crate::domain::mode::Mode;
 use crate::domain::session::{Answer, Ask, Outcome, Request};
-use crate::domain::ticket::{Status, Ticket};
+use crate::domain::ticket::{AfterStop, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::zone::Zone;
 
@@ -143,14 +143,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
             (None, format!("{phase} started{again}{by}"))
         }
         TicketEvent::AttemptEnded { outcome, .. } => {
-            let took = span(at.millis_since(progress.phase_since.unwrap_or(at)));
-            match outcome {
-                Outcome::Success => (None, format!("{phase} succeeded after {took}")),
-                Outcome::Failed { failure } => (None, format!("{phase} failed: {}", failure.why())),
-                Outcome::Skipped => (None, format!("{phase} skipped")),
-                Outcome::Interrupted => (None, format!("{phase} was interrupted and runs again")),
-                Outcome::Stopped => (None, format!("{phase} was stopped and runs again later")),
-            }
+            (None, ended(&phase, at.millis_since(progress.phase_since.unwrap_or(at)), outcome)?)
         }
         TicketEvent::Proof {
             what: what @ (Proving::WorkDone { .. } | Proving::Judged { .. } | Proving::Left { .. }),
@@ -166,6 +159,8 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Asked { request } => (Some(Zone::Respond), asks(key, request)),
         TicketEvent::Answered { by: None, .. } => (None, "was answered".to_owned()),
         TicketEvent::Answered { answer, by: Some(by), .. } => (None, format!("{} by rule: {by}", answer_words(answer))),
+        TicketEvent::SteppedIn => (None, format!("a person takes {phase} over (`aotui hand-back {key}`)")),
+        TicketEvent::SteppedOut => (None, format!("{phase} is handed back to its agent")),
         TicketEvent::Withdrawn { .. } => (None, "no longer asks".to_owned()),
         TicketEvent::Failed { failure } => (Some(Zone::Failed), format!("needs a person: {}", failure.why())),
         TicketEvent::Completed { needs_attention: true } if key.is_walk() => (None, "failed".to_owned()),
@@ -175,7 +170,10 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Skipped { to } => (None, format!("was sent on to {to}")),
         TicketEvent::Paused => (None, "held".to_owned()),
         TicketEvent::Resumed => (None, "released".to_owned()),
-        TicketEvent::StopRequested { .. } => (None, format!("{phase} is being stopped")),
+        TicketEvent::StopRequested { then: AfterStop::HandOver } => return None,
+        TicketEvent::StopRequested { .. } | TicketEvent::RecallRequested { .. } => {
+            (None, format!("{phase} is being stopped"))
+        }
         TicketEvent::Turn { turn: AgentTurn::Prompted { .. } } => (None, "is told more".to_owned()),
         TicketEvent::TurnEnded { end } => {
             let used = if end.usage.tokens() > 0 { format!(" and used {}", end.usage) } else { String::new() };
@@ -184,9 +182,8 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::AgentEnded { end } if end.usage.tokens() > 0 => (None, format!("{phase} used {}", end.usage)),
         TicketEvent::Divided { .. } => (None, format!("{phase} started")),
         TicketEvent::Listed { items } => (None, format!("{phase} has {} items", items.len())),
-        TicketEvent::RecallRequested { .. } => (None, format!("{phase} is being stopped")),
         TicketEvent::WorkspaceKept { why } => (None, format!("keeps its workspace: {why}")),
-        TicketEvent::TakenOver { .. } => (None, "goes on where another runner left it".to_owned()),
+        TicketEvent::TakenOver { .. } => (None, in_passing(ticket, what)),
         TicketEvent::Started
         | TicketEvent::Turn { .. }
         | TicketEvent::PhaseEntered { .. }
@@ -207,6 +204,18 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         | TicketEvent::WorkspaceRemoved { .. } => return None,
     };
     Some(said)
+}
+
+/// Says how an attempt ended after so many milliseconds; `None` where that was said before.
+fn ended(phase: &str, millis: u64, outcome: &Outcome) -> Option<String> {
+    Some(match outcome {
+        Outcome::Success => format!("{phase} succeeded after {}", span(millis)),
+        Outcome::Failed { failure } => format!("{phase} failed: {}", failure.why()),
+        Outcome::Skipped => format!("{phase} skipped"),
+        Outcome::Interrupted => format!("{phase} was interrupted and runs again"),
+        Outcome::Stopped => format!("{phase} was stopped and runs again later"),
+        Outcome::HandedOver => return None,
+    })
 }
 
 /// Says what an answer was.

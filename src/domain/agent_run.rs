@@ -127,6 +127,17 @@ impl Progress {
         if !was_cut_off(before) && !gate::goes_on(&self.attempts_of_visit()) {
             return None;
         }
+        self.conversation_about(phase, agent)
+    }
+
+    /// Returns whether a person handed the conversation back that the next session goes on with.
+    pub fn was_handed_back(&self) -> bool {
+        let is_last = self.own_history().next_back().is_some_and(|entry| entry.outcome == Outcome::HandedOver);
+        is_last && self.person_since.is_none()
+    }
+
+    /// Returns the newest conversation an agent had about a phase.
+    pub fn conversation_about(&self, phase: &PhaseId, agent: Option<&AgentName>) -> Option<&Conversation> {
         self.conversations.iter().rev().find(|known| known.phase == *phase && known.agent.as_ref() == agent)
     }
 
@@ -196,7 +207,7 @@ impl Progress {
 /// Whether an attempt ended for reasons that leave its agent's conversation as good as it was.
 pub(super) fn was_cut_off(entry: &HistoryEntry) -> bool {
     match &entry.outcome {
-        Outcome::Interrupted | Outcome::Stopped => true,
+        Outcome::Interrupted | Outcome::Stopped | Outcome::HandedOver => true,
         Outcome::Failed { failure } => matches!(
             failure.class,
             FailureClass::Network

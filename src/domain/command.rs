@@ -164,6 +164,10 @@ pub enum TicketAction {
     Resume,
     /// Ends the running session and holds the ticket.
     Stop,
+    /// Goes on with the agent's conversation in its own terminal, for a person.
+    TakeOver,
+    /// Lets the agent go on alone with the conversation a person has.
+    HandBack,
 }
 
 /// Why a command was refused: what, and what to do instead.

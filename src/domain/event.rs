@@ -209,6 +209,10 @@ pub enum TicketEvent {
         /// The phase.
         to: PhaseId,
     },
+    /// A person takes its agent's conversation over.
+    SteppedIn,
+    /// The person handed it back, or quit the agent.
+    SteppedOut,
     /// A person holds it.
     Paused,
     /// A person lets it go on.

@@ -109,6 +109,9 @@ fn waits_for(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         .collect();
     match &progress.status {
         Status::Preparing => points.push(Point::new("its workspace, which is being made")),
+        Status::Running { .. } if progress.person_since.is_some() => {
+            points.push(Point::new("you: hand it back, or quit its agent").at(progress.person_since));
+        }
         Status::Running { session, since, .. } => {
             points.extend(everything(fleet).filter(|_| fleet.mode.is_frozen()));
             points.push(Point::new(format!("the end of session {session}{phase}")).at(*since));
@@ -248,6 +251,10 @@ fn after_stop(fleet: &Fleet, ticket: &Ticket, phase: &Phase, then: &AfterStop) -
             format!("the attempt counts as failed ({}): {}", failure.message, on_failure(fleet, ticket, phase))
         }
         AfterStop::RunLater => format!("phase `{}` runs again once everything goes on", phase.id),
+        AfterStop::HandOver if ticket.progress.person_since.is_some() => {
+            "its agent's conversation goes on in a terminal, for you".to_owned()
+        }
+        AfterStop::HandOver => "its agent goes on alone with the conversation".to_owned(),
         AfterStop::Retry => format!("phase `{}` runs again from its start", phase.id),
         AfterStop::Skip { to } => goes_to(fleet, ticket, to),
         AfterStop::Leave => "what it did becomes part of its ticket's history".to_owned(),
@@ -265,6 +272,9 @@ fn deadline(status: &Status) -> Option<Timestamp> {
 
 /// Says where a phase that runs, or will, leads.
 fn outcomes(fleet: &Fleet, ticket: &Ticket, phase: &Phase, deadline: Option<Timestamp>) -> Vec<Point> {
+    if ticket.progress.person_since.is_some() {
+        return vec![Point::new("handed back: its agent goes on with the conversation, up to the gates of the phase")];
+    }
     let mut points: Vec<Point> = Vec::new();
     for (by, to) in phase.ways() {
         match (by, to) {

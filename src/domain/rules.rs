@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::agent_run::Face;
 use super::budget::{Budget, Prices};
 use super::ids::AgentName;
 use super::permission::PermissionRule;
@@ -95,6 +96,50 @@ pub struct AgentRules {
     /// What it may do without asking a person, or never.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub permissions: Vec<PermissionRule>,
+    /// The faces it has.
+    #[serde(skip_serializing_if = "Faces::is_unknown")]
+    pub faces: Faces,
+}
+
+/// How an agent can meet people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Faces {
+    /// The one it wears where neither phase nor ticket asks for another; `None` means the first it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<Face>,
+    /// Whether aotui can drive it without a screen of its own; `None` where it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headless: Option<TakesUp>,
+    /// Whether something is known of its own screen; `None` where nothing is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<TakesUp>,
+}
+
+/// Whether an agent can take a conversation up with one of its faces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TakesUp {
+    /// It begins a new one each time.
+    Never,
+    /// It goes on where it was left.
+    Conversations,
+}
+
+impl Faces {
+    fn is_unknown(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns the face it wears where this one is asked for, else the one it likes; an agent without that face wears the
+    /// other. `None` means that it runs in a terminal as it comes.
+    pub fn worn(&self, asked: Option<Face>) -> Option<Face> {
+        match (asked.or(self.preferred), self.headless, self.terminal) {
+            (Some(Face::Terminal), _, Some(_)) | (_, None, Some(_)) => Some(Face::Terminal),
+            (Some(Face::Terminal), _, None) | (_, None, None) => None,
+            (_, Some(_), _) => Some(Face::Headless),
+        }
+    }
 }
 
 /// A budget for any stretch of time that is so long.

@@ -144,4 +144,13 @@ pub enum Outcome {
     Interrupted,
     /// A person stopped everything; it counts for nothing.
     Stopped,
+    /// Its conversation went on in another session, with a person or without; it counts for nothing.
+    HandedOver,
+}
+
+impl Outcome {
+    /// Returns whether it says nothing about the work: the attempt is made again as if it had never been.
+    pub fn is_void(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Stopped | Self::HandedOver)
+    }
 }

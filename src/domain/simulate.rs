@@ -268,7 +268,7 @@ impl Walk {
             Outcome::Success => "pass",
             Outcome::Failed { failure: Failure { class: FailureClass::TimedOut, .. } } => "timeout",
             Outcome::Failed { .. } => "fail",
-            Outcome::Skipped | Outcome::Interrupted | Outcome::Stopped => "stopped",
+            Outcome::Skipped | Outcome::Interrupted | Outcome::Stopped | Outcome::HandedOver => "stopped",
         };
         let workflow = key.walk.iter().try_fold(&self.workflow, |workflow, walk| {
             workflow.phases.iter().find_map(|phase| phase.workflow_below(walk))

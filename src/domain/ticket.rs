@@ -132,6 +132,9 @@ pub struct Progress {
     /// What the last failed phase or rejection left for the next agent to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feedback: Option<String>,
+    /// Since when a person has its agent's conversation, in the agent's own terminal; `None` while the agent works alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person_since: Option<Timestamp>,
     /// What an agent waits for a person to answer, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
@@ -278,6 +281,8 @@ pub enum AfterStop {
     Retry,
     /// The phase is run again later, as if this session had never been.
     RunLater,
+    /// Its agent's conversation goes on in another session: a person takes it over, or hands it back.
+    HandOver,
     /// It goes on with another phase.
     Skip {
         /// The phase to go on with.
@@ -293,7 +298,7 @@ impl AfterStop {
         match self {
             Self::TimedOut | Self::Fail { .. } => StoppedBy::Timeout,
             Self::RunLater => StoppedBy::Shutdown,
-            Self::Hold | Self::Retry | Self::Skip { .. } | Self::Leave => StoppedBy::Person,
+            Self::Hold | Self::Retry | Self::HandOver | Self::Skip { .. } | Self::Leave => StoppedBy::Person,
         }
     }
 }
@@ -417,9 +422,9 @@ impl HistoryEntry {
         self.session.is_some() && (self.agent.is_some() || self.used.is_some())
     }
 
-    /// Returns whether it counts for nothing: its session vanished, or everything was stopped.
+    /// Returns whether it counts for nothing.
     pub fn is_void(&self) -> bool {
-        matches!(self.outcome, Outcome::Interrupted | Outcome::Stopped)
+        self.outcome.is_void()
     }
 }
 

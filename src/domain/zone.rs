@@ -8,7 +8,7 @@ use super::fleet::Fleet;
 use super::gate::Step;
 use super::ids::{SessionId, WalkName};
 use super::session::Ask;
-use super::ticket::{Progress, Status, Ticket};
+use super::ticket::{AfterStop, Progress, Status, Ticket};
 use super::time::Timestamp;
 use super::walks::Stand;
 use super::workflow::{Asks, Phase, PhaseKind};
@@ -104,6 +104,9 @@ pub fn placement(fleet: &Fleet, ticket: &Ticket) -> Placement {
             };
             Placement { zone: Zone::Working, why: why.to_owned(), moment: Some(*since) }
         }
+        Status::Running { .. } | Status::Stopping { .. } | Status::Queued if let Some(why) = hands(progress) => {
+            Placement { zone: Zone::Working, why: why.to_owned(), moment: progress.person_since }
+        }
         Status::Running { session, since, .. } => running(fleet, progress, session, *since),
         Status::Preparing => Placement { zone: Zone::Working, why: "preparing its workspace".to_owned(), moment: None },
         Status::Stopping { since, .. } => {
@@ -139,6 +142,17 @@ fn running(fleet: &Fleet, progress: &Progress, session: &SessionId, since: Times
     let last = (!fleet.mode.is_working()).then(|| "finishes this phase, then stops".to_owned());
     let why = [told, words, last].into_iter().flatten().collect::<Vec<_>>().join("; ");
     Placement { zone: Zone::Working, why, moment: Some(since) }
+}
+
+/// Says whose hands the agent's conversation is in, or on its way to; `None` where it is the agent's alone.
+fn hands(progress: &Progress) -> Option<&'static str> {
+    match (&progress.status, progress.person_since) {
+        (Status::Stopping { then: AfterStop::HandOver, .. }, Some(_)) => Some("is being taken over"),
+        (Status::Stopping { then: AfterStop::HandOver, .. }, None) => Some("is being handed back"),
+        (Status::Running { .. }, Some(_)) => Some("you have it"),
+        (Status::Queued, Some(_)) => Some("is about to be yours"),
+        _ => None,
+    }
 }
 
 /// Places a ticket by the walks below it: where the most urgent of them is.

@@ -3,6 +3,7 @@
 use super::now;
 use crate::domain::command::{Command, Rejection};
 use crate::domain::fleet::{Fleet, Input, Outbox, Policy, Step};
+use crate::domain::rules::Rules;
 use crate::store::{Loaded, Store, StoreError, Touched};
 
 /// Why a verb did not happen.
@@ -17,10 +18,10 @@ pub enum ActError {
 }
 
 /// Carries out commands one after the other on an opened store; stops at the first refusal. What was accepted is on
-/// disk, snapshots included, when it returns.
-pub fn act(store: &mut Store, loaded: Loaded, commands: Vec<Command>) -> Result<Fleet, ActError> {
+/// disk, snapshots included, when it returns. The policy has to start nothing.
+pub fn act(store: &mut Store, loaded: Loaded, policy: Policy, commands: Vec<Command>) -> Result<Fleet, ActError> {
     let mut fleet = loaded.fleet;
-    fleet.policy = read_only();
+    fleet.policy = policy;
     let mut touched = Touched::default();
     let mut refused = None;
     for (command, ours) in loaded.wanted.into_iter().map(|c| (c, false)).chain(commands.into_iter().map(|c| (c, true)))
@@ -42,7 +43,7 @@ pub fn act(store: &mut Store, loaded: Loaded, commands: Vec<Command>) -> Result<
     }
 }
 
-/// Returns the policy under which nothing starts.
-pub fn read_only() -> Policy {
-    Policy { dispatch: false, ..Policy::default() }
+/// Returns the policy under which nothing starts and these rules hold.
+pub fn read_only(rules: Rules) -> Policy {
+    Policy { dispatch: false, rules: std::sync::Arc::new(rules), ..Policy::default() }
 }

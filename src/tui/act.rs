@@ -63,6 +63,8 @@ impl Model {
             | Action::Detail
             | Action::Retry
             | Action::Skip
+            | Action::TakeOver
+            | Action::HandBack
             | Action::TogglePause
             | Action::Pause
             | Action::Resume
@@ -116,6 +118,11 @@ impl Model {
                 Some(picker) => self.open(picker),
                 None => Vec::new(),
             },
+            Action::TakeOver => {
+                self.attach();
+                send(&key, TicketAction::TakeOver, format!("{name} is about to be yours"))
+            }
+            Action::HandBack => send(&key, TicketAction::HandBack, format!("{name} is its agent's again")),
             Action::TogglePause if ticket.progress.paused => self.act_on_ticket(Action::Resume),
             Action::TogglePause | Action::Pause => send(&key, TicketAction::Pause, format!("paused {name}")),
             Action::Resume => send(&key, TicketAction::Resume, format!("{name} goes on")),

@@ -13,6 +13,7 @@ use crate::actions::{Action, Chord, Keymap, Why, available};
 use crate::domain::command::Rejection;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{PlanId, SessionId, TicketKey};
+use crate::domain::session::Outcome;
 use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
 use ratatui::layout::Rect;
@@ -188,6 +189,17 @@ impl Model {
             && let Some(session) = self.fleet.ticket(&key).and_then(|ticket| last_session(ticket))
         {
             self.focus = Focus::Terminal(session);
+        }
+    }
+
+    /// Keeps the keys with a conversation that went on in another session, to a person or back.
+    pub(super) fn follow_the_conversation(&mut self) {
+        let Focus::Terminal(session) = &self.focus else { return };
+        let Some(ticket) = self.fleet.ticket(&session.ticket) else { return };
+        let over = ticket.progress.history.iter().rev().find(|entry| entry.session.as_ref() == Some(session));
+        let went_on = over.is_some_and(|entry| entry.outcome == Outcome::HandedOver);
+        if let (true, Some(running)) = (went_on, ticket.progress.status.session()) {
+            self.focus = Focus::Terminal(running.clone());
         }
     }
 

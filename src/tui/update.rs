@@ -87,6 +87,7 @@ impl Model {
         self.fleet = fleet;
         self.refresh();
         self.show_the_only_one();
+        self.follow_the_conversation();
         let stale = self.overlays.last().is_some_and(|overlay| overlay.is_stale(&self.fleet));
         if stale && let Some(key) = self.overlays.last().and_then(overlays::Overlay::ticket) {
             self.notice = Some(Notice::info(format!("{} no longer waits for this", key.ticket)));
@@ -153,6 +154,12 @@ impl Model {
 
     fn on_terminal_key(&mut self, key: KeyPress) -> Vec<Effect> {
         match key.chord.and_then(|chord| self.setup.keymap.resolve(&[Context::Terminal], chord)) {
+            // Where there is nothing to hand over, the key is the program's.
+            Some(action @ (Action::TakeOver | Action::HandBack))
+                if self.available(action, self.ticket().map(AsRef::as_ref)).is_err() =>
+            {
+                vec![Effect::Type(key.event)]
+            }
             Some(action) => self.act(action),
             None => vec![Effect::Type(key.event)],
         }

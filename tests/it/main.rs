@@ -21,6 +21,8 @@ mod faces;
 #[cfg(test)]
 mod gates;
 #[cfg(test)]
+mod hands;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod holder;

@@ -225,6 +225,17 @@ pub(super) fn of_terminal(values: &Values<'_>, terminal: &Terminal) -> Result<(V
     Ok((argv, prompt))
 }
 
+/// Returns what starts an agent on a screen of its own with the conversation that goes on, for a person.
+pub(super) fn for_person(values: &Values<'_>, terminal: &Terminal) -> Result<Vec<String>, SlotError> {
+    let (Some(_), Some(args)) = (&values.resumed, &terminal.resume_args) else {
+        return Err(misconfigured(
+            "its agent cannot take its conversation up in a terminal; hand it back, or retry it",
+        ));
+    };
+    let args: Vec<String> = args.iter().filter(|arg| !arg.contains("prompt")).cloned().collect();
+    arguments(&values.told(""), &args, false)
+}
+
 /// Returns what starts an agent in a terminal of its own.
 pub(super) fn of_agent(values: &Values<'_>) -> Result<Vec<String>, SlotError> {
     let record = values.record;

@@ -40,11 +40,12 @@ pub(super) fn of<'a>(order: &WorkOrder, record: &'a AgentRecord) -> Worn<'a> {
         | PhaseKind::Workflow { .. }
         | PhaseKind::Terminal { .. } => None,
     };
-    let asked = asked.or(order.ticket.brief.face).or(record.face);
-    match (asked, &record.headless, &record.terminal) {
-        (Some(Face::Terminal), _, Some(terminal)) | (_, None, Some(terminal)) => Worn::Terminal(terminal),
-        (Some(Face::Terminal), _, None) | (_, None, None) => Worn::Plain,
-        (_, Some(headless), _) => Worn::Headless(headless),
+    let for_person = order.ticket.progress.person_since.map(|_| Face::Terminal);
+    let worn = record.rules().faces.worn(for_person.or(asked).or(order.ticket.brief.face));
+    match (worn, &record.headless, &record.terminal) {
+        (Some(Face::Terminal), _, Some(terminal)) => Worn::Terminal(terminal),
+        (Some(Face::Headless), Some(headless), _) => Worn::Headless(headless),
+        _ => Worn::Plain,
     }
 }
 
@@ -94,7 +95,12 @@ impl Bench {
         values: &argv::Values<'_>,
     ) -> Result<Vec<String>, SlotError> {
         let dir = session_dir(self, order);
-        let (argv, prompt) = argv::of_terminal(values, terminal)?;
+        // A person who takes a conversation over says themselves how it goes on.
+        let for_person = order.ticket.progress.person_since.is_some();
+        let (argv, prompt) = match for_person {
+            true => (argv::for_person(values, terminal)?, String::new()),
+            false => argv::of_terminal(values, terminal)?,
+        };
         if terminal.hooks == Some(Hooks::Claude) {
             write(&dir, HOOKS_FILE, &claude_settings())?;
         }
@@ -103,7 +109,7 @@ impl Bench {
             shows: terminal.shows.clone(),
             quit: terminal.quit.clone(),
             hooks: terminal.hooks.is_some(),
-            paste: terminal.prompt == FirstPrompt::Paste,
+            paste: terminal.prompt == FirstPrompt::Paste && !for_person,
             prompt: FaceOrder::digest(&prompt),
             errors: headless.map(|headless| headless.errors.clone()).unwrap_or_default(),
         };

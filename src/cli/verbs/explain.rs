@@ -117,6 +117,7 @@ fn attempt(entry: &HistoryEntry, now: Timestamp) -> Vec<String> {
         Outcome::Failed { failure } => (format!("failed: {}", plain(&failure.message)), failure.evidence.as_str()),
         Outcome::Skipped => ("skipped".to_owned(), ""),
         Outcome::Stopped => ("stopped with everything else, runs again later".to_owned(), ""),
+        Outcome::HandedOver => ("went on in another session, which counts for nothing".to_owned(), ""),
         Outcome::Interrupted => ("interrupted, which counts for nothing".to_owned(), ""),
     };
     let attempt = if entry.attempt > 0 { format!(" attempt {}", entry.attempt) } else { String::new() };

@@ -47,6 +47,7 @@ fn ended(entry: &HistoryEntry, now: Timestamp) -> String {
         Outcome::Skipped => "skipped".to_owned(),
         Outcome::Stopped => "stopped with everything else".to_owned(),
         Outcome::Interrupted => "interrupted".to_owned(),
+        Outcome::HandedOver => "handed over".to_owned(),
     };
     let who = entry.agent.as_ref().map(|agent| format!(" ({agent})")).unwrap_or_default();
     let ago = span(now.millis_since(entry.ended_at));

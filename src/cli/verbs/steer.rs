@@ -68,6 +68,8 @@ fn wish(fleet: &Fleet, ticket: &Ticket, args: SteerArgs) -> Result<(TicketAction
             let said = format!("goes on with phase {to}{}", ended.unwrap_or_default());
             Ok((TicketAction::Skip { to }, said))
         }
+        Action::TakeOver => said(TicketAction::TakeOver, "is yours once its session has ended: `aotui attach` it"),
+        Action::HandBack => said(TicketAction::HandBack, "is its agent's again"),
         Action::Pause => said(TicketAction::Pause, "held"),
         Action::Resume => said(TicketAction::Resume, "released"),
         Action::Stop => said(TicketAction::Stop, "told to stop"),

@@ -14,7 +14,7 @@ use super::{house_rules, template};
 use crate::domain::agent_run::Face;
 use crate::domain::ids::AgentName;
 use crate::domain::permission::PermissionRule;
-use crate::domain::rules::AgentRules;
+use crate::domain::rules::{AgentRules, Faces, TakesUp};
 
 pub use about::{About, Login, Trust};
 pub use headless::{Headless, Protocol};
@@ -97,7 +97,18 @@ impl AgentRecord {
     pub fn rules(&self) -> AgentRules {
         let program = || self.command.rsplit('/').next().unwrap_or_default().to_owned();
         let account = self.account.clone().unwrap_or_else(program);
-        AgentRules { account, model: self.model.clone(), permissions: self.permissions.clone() }
+        let takes_up = |args: &Option<Vec<String>>| match args {
+            Some(_) => TakesUp::Conversations,
+            None => TakesUp::Never,
+        };
+        // By protocol it takes up what it is asked to, whatever its arguments are.
+        let headless = self.headless.as_ref().map(|headless| match headless.protocol {
+            Protocol::Acp => TakesUp::Conversations,
+            _ => takes_up(&headless.resume_args),
+        });
+        let terminal = self.terminal.as_ref().map(|terminal| takes_up(&terminal.resume_args));
+        let faces = Faces { preferred: self.face, headless, terminal };
+        AgentRules { account, model: self.model.clone(), permissions: self.permissions.clone(), faces }
     }
 }
 

@@ -185,6 +185,8 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.visits.insert(to.clone(), 1);
             enter(progress, at, to);
         }
+        TicketEvent::SteppedIn => progress.person_since = Some(at),
+        TicketEvent::SteppedOut => progress.person_since = None,
         TicketEvent::Paused => progress.paused = true,
         TicketEvent::Resumed => progress.paused = false,
         TicketEvent::StopRequested { then } => begin_stop(progress, then),
@@ -295,6 +297,7 @@ fn enter(progress: &mut Progress, at: Timestamp, phase: &PhaseId) {
     progress.phase_since = Some(at);
     progress.attempt = 0;
     progress.under_way = None;
+    progress.person_since = None;
     progress.proof.forget_visit();
     progress.status = Status::Queued;
     forget_session(progress);
@@ -356,8 +359,10 @@ fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captur
     if let (Outcome::Success, Some(phase)) = (outcome, &progress.phase) {
         progress.walks.lists.remove(phase);
     }
-    if matches!(outcome, Outcome::Interrupted | Outcome::Stopped) {
+    if outcome.is_void() {
         progress.attempt = progress.attempt.saturating_sub(1);
+    } else {
+        progress.person_since = None;
     }
     progress.under_way = None;
     progress.context.extend(captures.clone());

@@ -178,7 +178,7 @@ impl Fleet {
     /// Returns when a running agent has used up its time; `None` where no budget limits it.
     pub(super) fn out_of_budget_at(&self, ticket: &Ticket) -> Option<Timestamp> {
         let Status::Running { .. } = ticket.progress.status else { return None };
-        if self.mode.is_frozen() || ticket.progress.proof.step.is_some() {
+        if self.mode.is_frozen() || ticket.progress.proof.step.is_some() || ticket.progress.person_since.is_some() {
             return None;
         }
         let phase = self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))?;
@@ -190,7 +190,10 @@ impl Fleet {
 impl Turn<'_> {
     /// Ends the session of an agent that has nothing left.
     pub(super) fn check_budgets(&mut self, key: &TicketKey) {
-        let Some(ticket) = self.fleet.ticket(key).cloned() else { return };
+        let Some(ticket) = self.fleet.ticket(key).filter(|ticket| ticket.progress.person_since.is_none()).cloned()
+        else {
+            return;
+        };
         let Status::Running { session, .. } = &ticket.progress.status else { return };
         if let Some(message) = self.fleet.over_budget(&ticket, |_| true) {
             self.end_session(key, session.clone(), out_of(message));

@@ -33,6 +33,10 @@ impl Turn<'_> {
         for key in self.fleet.startable() {
             let Some(ticket) = self.fleet.ticket(&key).cloned() else { continue };
             // One that was started just now may be the only one that may try its account.
+            if ticket.progress.person_since.is_some() {
+                self.start_session(&ticket);
+                continue;
+            }
             if self.fleet.account_hold(&ticket).is_some() || self.has_no_budget(&ticket) {
                 continue;
             }
@@ -85,7 +89,7 @@ impl Turn<'_> {
 /// When a session has to be over: a poll shares the time of an attempt between all its checks, but a check that came
 /// late through no fault of its own has time to look.
 fn session_deadline(phase: &Phase, ticket: &Ticket, now: Timestamp) -> Option<Timestamp> {
-    let seconds = phase.timeout_seconds?;
+    let seconds = phase.timeout_seconds.filter(|_| ticket.progress.person_since.is_none())?;
     match ticket.progress.under_way.filter(|_| phase.is_poll()) {
         Some(under_way) => Some(under_way.since.plus_seconds(seconds).max(now.plus_seconds(seconds.min(LAST_LOOK)))),
         None => Some(now.plus_seconds(seconds)),
@@ -104,7 +108,7 @@ impl Progress {
     /// would end at the first questions.
     pub(super) fn takes_place(&self) -> bool {
         match self.status {
-            Status::Running { .. } => self.requests.is_empty(),
+            Status::Running { .. } => self.requests.is_empty() && self.person_since.is_none(),
             Status::Preparing | Status::Stopping { .. } => true,
             Status::Queued
             | Status::Polling { .. }
@@ -209,7 +213,10 @@ impl Fleet {
             Status::Preparing | Status::Stopping { .. } => true,
             // What a person is asked is still being put into words.
             Status::Approval { message, .. } => message.is_empty(),
-            Status::Running { session, .. } => ticket.progress.requests.is_empty() && !self.shows_dialog(session),
+            Status::Running { session, .. } => {
+                let waits = !ticket.progress.requests.is_empty() || ticket.progress.person_since.is_some();
+                !waits && !self.shows_dialog(session)
+            }
             // What walks below it do is asked of themselves.
             Status::Joining { listed, .. } => !listed,
             Status::Queued
@@ -253,6 +260,10 @@ impl Fleet {
     }
 
     fn may_start(&self, ticket: &Ticket) -> bool {
+        // A person who is there waits for no place, no account and no budget.
+        if ticket.progress.person_since.is_some() {
+            return ticket.progress.status == Status::Queued && self.policy.concerns(&ticket.brief.key);
+        }
         self.is_ready(ticket) && self.account_hold(ticket).is_none() && self.waits_for_budget(ticket).is_none()
     }
 

@@ -225,7 +225,7 @@ fn failed_so(progress: &Progress, phase: &Phase, class: FailureClass) -> u32 {
         match &entry.outcome {
             Outcome::Failed { failure } if failure.class == class => count += 1,
             // What was cut off says nothing about the provider.
-            Outcome::Interrupted | Outcome::Stopped => {}
+            outcome if outcome.is_void() => {}
             _ => break,
         }
     }

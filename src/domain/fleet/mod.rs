@@ -17,6 +17,7 @@ mod caps;
 mod dependencies;
 mod dispatch;
 mod failing;
+mod hands;
 mod join;
 mod on_command;
 mod on_report;

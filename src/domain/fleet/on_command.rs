@@ -125,6 +125,8 @@ impl Turn<'_> {
             TicketAction::Pause => self.pause(&ticket, true),
             TicketAction::Resume => self.pause(&ticket, false),
             TicketAction::Stop => self.stop(&ticket),
+            TicketAction::TakeOver => self.step_in(&ticket),
+            TicketAction::HandBack => self.step_out(&ticket),
         }
     }
 

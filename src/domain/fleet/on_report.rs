@@ -123,6 +123,9 @@ impl Turn<'_> {
             // Nobody asked for a look.
             SessionEnd::Vanished | SessionEnd::Checked { .. } => return self.interrupted(key, phase),
         };
+        if self.fleet.ticket(key).is_some_and(|ticket| ticket.progress.person_since.is_some()) {
+            return self.person_left(key);
+        }
         let told = self.fleet.ticket(key).map(|ticket| ticket.progress.told()).unwrap_or_default();
         match (code, &phase.kind) {
             (_, _) if told == Told::Done => self.work_done(key, phase, captures),
@@ -184,6 +187,7 @@ impl Turn<'_> {
             // The work is done and stays; only the look at it is taken again.
             AfterStop::RunLater if self.looks(key) => self.note(key, proof(Proving::Lost)),
             AfterStop::RunLater => self.note(key, end(Outcome::Stopped)),
+            AfterStop::HandOver => self.note(key, end(Outcome::HandedOver)),
             AfterStop::Skip { to } => {
                 self.note(key, end(Outcome::Skipped));
                 self.skip_to(key, &to);

@@ -70,7 +70,9 @@ impl Fleet {
     /// Returns when a person's silence is an answer; `None` where nothing is asked or the request waits on.
     pub(super) fn unanswered_at(&self, ticket: &Ticket) -> Option<Timestamp> {
         let Status::Running { .. } = ticket.progress.status else { return None };
-        let request = ticket.progress.requests.first().filter(|_| !self.mode.is_frozen())?;
+        let progress = &ticket.progress;
+        let is_there = progress.person_since.is_some();
+        let request = progress.requests.first().filter(|_| !is_there && !self.mode.is_frozen())?;
         let asking = &self.phase_of(ticket)?.asking;
         let seconds = asking.unattended_seconds.filter(|_| asking.unattended != Unattended::Wait)?;
         Some(self.counts_from(request.asked_at).plus_seconds(seconds))
@@ -180,6 +182,9 @@ impl Turn<'_> {
     /// Decides what follows the end of a turn: whatever may still have to be done in the same conversation comes before
     /// the agent leaves.
     fn turn_over(&mut self, session: &SessionId) {
+        if self.fleet.ticket(&session.ticket).is_some_and(|ticket| ticket.progress.person_since.is_some()) {
+            return;
+        }
         self.want(Effect::LeaveSession { session: session.clone() });
     }
 

@@ -5,6 +5,7 @@ mod crowds;
 mod failing;
 mod gates;
 mod graphs;
+mod hands;
 mod random;
 mod rules;
 mod stories;

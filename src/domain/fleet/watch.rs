@@ -39,6 +39,9 @@ impl Fleet {
     pub(super) fn looked_after_at(&self, ticket: &Ticket) -> Option<Timestamp> {
         let Status::Running { session, since, .. } = &ticket.progress.status else { return None };
         let progress = &ticket.progress;
+        if progress.person_since.is_some() {
+            return None;
+        }
         // Who is done only waits for whoever looks at it, and gates have a time of their own.
         let waits = !progress.requests.is_empty() || progress.turn == Some(AgentTurn::Ended);
         if self.mode.is_frozen() || waits || progress.proof.step.is_some() {

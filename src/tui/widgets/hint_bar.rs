@@ -129,7 +129,13 @@ fn hints(model: &Model) -> (Vec<Hint>, Vec<Hint>) {
     let list = |actions: &[Action]| actions.iter().filter_map(|action| Hint::of(model, *action)).collect();
     match model.overlays.last() {
         Some(overlay) => (overlay_hints(model, overlay), Vec::new()),
-        None if model.attached() => (list(&[Action::ScrollUp, Action::ScrollDown]), Vec::new()),
+        None if model.attached() => {
+            let ticket = model.ticket().map(AsRef::as_ref);
+            let hands = [Action::TakeOver, Action::HandBack].into_iter();
+            let hands = hands.filter(|action| available(*action, &model.fleet, ticket).is_ok());
+            let actions: Vec<Action> = hands.chain([Action::ScrollUp, Action::ScrollDown]).collect();
+            (list(&actions), Vec::new())
+        }
         None => (table_hints(model), list(&[Action::Filter, Action::Palette, Action::Help, Action::Quit])),
     }
 }
@@ -141,7 +147,14 @@ fn table_hints(model: &Model) -> Vec<Hint> {
         actions.push(Action::ResumeAll);
     }
     let more = [Action::Attach, Action::Peek, Action::NextNeedingYou, Action::Detail, Action::Retry, Action::Skip];
-    let rest = [Action::TogglePause, Action::Stop, Action::Zoom, Action::ToggleZoneCollapse];
+    let rest = [
+        Action::TakeOver,
+        Action::HandBack,
+        Action::TogglePause,
+        Action::Stop,
+        Action::Zoom,
+        Action::ToggleZoneCollapse,
+    ];
     for action in more.into_iter().chain(rest) {
         let ticket = ticket.map(AsRef::as_ref);
         if !actions.contains(&action) && available(action, &model.fleet, ticket).is_ok() {

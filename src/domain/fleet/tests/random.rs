@@ -2,6 +2,7 @@
 //! the invariants hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -13,7 +14,8 @@ use crate::domain::effect::{Effect, Report, SessionEnd, Signs};
 use crate::domain::event::{Event, Recorded, TicketEvent};
 use crate::domain::fleet::{Fleet, Input, Outbox, Replay};
 use crate::domain::gate::{Before, Check, CheckReport, Gate, GateResult};
-use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::ids::{AgentName, RequestId, SessionId};
+use crate::domain::rules::{AgentRules, Faces, TakesUp};
 use crate::domain::session::{Ask, Outcome};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
@@ -62,6 +64,8 @@ fn action() -> impl Strategy<Value = TicketAction> {
         Just(TicketAction::Pause),
         Just(TicketAction::Resume),
         Just(TicketAction::Stop),
+        Just(TicketAction::TakeOver),
+        Just(TicketAction::HandBack),
     ]
 }
 
@@ -114,6 +118,18 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
         phases.push(done());
         phases
     })
+}
+
+/// Five tickets, and an agent that people can take over.
+fn world(graph: Vec<Phase>) -> World {
+    let mut world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+    let agent = AgentName::new("duo").unwrap();
+    let takes_up = Some(TakesUp::Conversations);
+    let faces = Faces { preferred: None, headless: takes_up, terminal: takes_up };
+    let rules = Arc::make_mut(&mut world.fleet.policy.rules);
+    rules.default_agent = Some(agent.clone());
+    rules.agents.insert(agent, AgentRules { faces, ..AgentRules::default() });
+    world
 }
 
 /// What gates find.
@@ -280,7 +296,8 @@ impl Life {
     fn say(&mut self, ticket: &str, what: u8) {
         let Some(session) = self.world.status(ticket).session().cloned() else { return };
         let request = RequestId::new(format!("r{}", what % 3)).unwrap();
-        let report = match what % 4 {
+        let report = match what % 5 {
+            4 => AgentReport::Conversation { id: format!("c-{}", what % 2) },
             0 => AgentReport::Progress { text: "busy".into() },
             1 => AgentReport::Ask { request, ask: Ask::Question { text: "which?".into(), options: Vec::new() } },
             2 => AgentReport::Withdraw { request },
@@ -369,12 +386,14 @@ impl Life {
         let busy = fleet.tickets.values().filter(|ticket| {
             let is_poll = fleet.phase_of(ticket).is_some_and(Phase::is_poll);
             let status = &ticket.progress.status;
-            let asks = !ticket.progress.requests.is_empty();
+            let asks = !ticket.progress.requests.is_empty() || ticket.progress.person_since.is_some();
             matches!(status, Status::Preparing) || (!is_poll && !asks && status.session().is_some())
         });
         let begins = |effect: &Effect| match effect {
             Effect::Prepare { .. } => true,
-            Effect::RunSession { order, reattach } => !reattach && !order.phase.is_poll(),
+            Effect::RunSession { order, reattach } => {
+                !reattach && !order.phase.is_poll() && order.ticket.progress.person_since.is_none()
+            }
             _ => false,
         };
         // Those who were answered go on working beside those who took their places meanwhile.
@@ -429,7 +448,7 @@ fn timeout(ticket: &Ticket, phase: &Phase) -> Option<u64> {
     let start = Timestamp(0);
     match ticket.progress.proof.step {
         Some(_) => Some(phase.look_deadline(start).millis_since(start) / 1000),
-        None => phase.timeout_seconds,
+        None => phase.timeout_seconds.filter(|_| ticket.progress.person_since.is_none()),
     }
 }
 
@@ -471,7 +490,7 @@ proptest! {
 
     #[test]
     fn any_life_keeps_the_invariants(graph in graph(), life in prop::collection::vec(happening(), 1..120)) {
-        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let world = world(graph);
         let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);
@@ -480,7 +499,7 @@ proptest! {
 
     #[test]
     fn any_life_is_decided_the_same_again(graph in graph(), life in prop::collection::vec(happening(), 1..80)) {
-        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let world = world(graph);
         let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);
@@ -497,7 +516,7 @@ proptest! {
     /// However it went before: once people answer and the world works, everything comes to an end.
     #[test]
     fn any_life_can_be_brought_to_an_end(graph in graph(), life in prop::collection::vec(happening(), 1..60)) {
-        let world = World::new(graph, &[("A", &[]), ("B", &[]), ("C", &["A"]), ("D", &["B", "C"]), ("E", &[])]);
+        let world = world(graph);
         let mut at = Life::new(world);
         for happening in life {
             at.happen(happening);

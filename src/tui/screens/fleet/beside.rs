@@ -28,6 +28,11 @@ pub(super) fn draw_bar(model: &Model, area: Rect, buffer: &mut Buffer) {
     pen.put(ticket.brief.key.ticket.as_str(), theme.style(Role::Strong));
     if model.attached() {
         pen.right(&format!("  {} leaves ", model.key(Action::Leave)), theme.style(Role::Key));
+        for action in [Action::TakeOver, Action::HandBack] {
+            if model.available(action, Some(ticket)).is_ok() {
+                pen.right(&format!("  {} {} ", model.key(action), action.spec().label), theme.style(Role::Key));
+            }
+        }
         if model.gone.is_some() {
             pen.right("  no engine ", theme.style(Role::Bad));
         }
@@ -99,6 +104,7 @@ fn ending(model: &Model, session: &SessionId) -> (String, Role) {
         Outcome::Failed { failure } => (format!("{phase} failed {ago} ago: {}", clean(&failure.message)), Role::Bad),
         Outcome::Skipped => (format!("{phase} was skipped {ago} ago"), Role::Muted),
         Outcome::Stopped => (format!("{phase} was stopped {ago} ago and runs again later"), Role::Warn),
+        Outcome::HandedOver => (format!("{phase} went on in another session {ago} ago"), Role::Muted),
         Outcome::Interrupted => (format!("{phase} was interrupted {ago} ago"), Role::Warn),
     }
 }

@@ -229,6 +229,7 @@ impl Page<'_> {
             Outcome::Failed { failure } => (symbols.failed, Role::Bad, clean(&failure.why())),
             Outcome::Skipped => (symbols.dot, Role::Muted, "skipped".to_owned()),
             Outcome::Stopped => (symbols.paused, Role::Warn, "stopped, runs again later".to_owned()),
+            Outcome::HandedOver => (symbols.dot, Role::Muted, "went on in another session".to_owned()),
             Outcome::Interrupted => (symbols.paused, Role::Warn, "interrupted".to_owned()),
         };
         let theme = &self.model.setup.theme;
