@@ -42,6 +42,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
         | Action::Pause
         | Action::Resume
         | Action::Stop
+        | Action::RunNow
         | Action::PausePlan
         | Action::ResumePlan
         | Action::ToggleZoneCollapse => {
@@ -53,6 +54,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
             let stopped = matches!(fleet.mode, Mode::Stopped { .. }) && fleet.at_work() == 0;
             unless(stopped, "everything is stopped already")
         }
+        Action::RunAllNow => unless(fleet.policy.rules.night.is_none(), NO_NIGHT),
         Action::FreezeAll => unless(fleet.mode.is_frozen(), "everything is frozen already"),
         Action::ResumeAll => unless(fleet.mode.is_working(), "nothing is stopped or frozen"),
         Action::NextNeedingYou => {
@@ -104,6 +106,7 @@ pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
         Action::HandBack,
         Action::TogglePause,
         Action::Stop,
+        Action::RunNow,
         Action::PausePlan,
         Action::ResumePlan,
     ];
@@ -140,7 +143,7 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
             None => Err(Why("it has no workspace yet")),
             Some(checkout) => unless(checkout.removed, "its workspace was removed"),
         },
-        Action::Retry if fleet.account_hold(ticket).is_some() => Ok(()),
+        Action::Retry if fleet.account_hold(ticket).is_some() || fleet.rests(ticket).is_some() => Ok(()),
         Action::Retry => retry(status),
         Action::Skip => skip(fleet, ticket),
         Action::TakeOver => fleet.obstacle_to_step_in(ticket).map_or(Ok(()), |why| Err(Why(why))),
@@ -154,6 +157,10 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
         Action::Stop => {
             let runs = matches!(status, Status::Running { .. } | Status::Stopping { .. } | Status::Joining { .. });
             unless(!runs, "nothing of it runs")
+        }
+        Action::RunNow => {
+            unless(fleet.policy.rules.night.is_none(), NO_NIGHT)?;
+            unless(is_complete(status), "it is done")
         }
         Action::PausePlan => unless(plan_paused(fleet, ticket), "its plan is paused already"),
         Action::ResumePlan => unless(!plan_paused(fleet, ticket), "its plan is not paused"),
@@ -211,6 +218,9 @@ fn is_complete(status: &Status) -> bool {
 fn plan_paused(fleet: &Fleet, ticket: &Ticket) -> bool {
     fleet.plans.get(&ticket.brief.key.plan).is_some_and(|plan| plan.paused)
 }
+
+/// Why nobody has to let anything work by day.
+const NO_NIGHT: &str = "work starts at any time: the settings have no `night`";
 
 fn unless(obstacle: bool, why: &'static str) -> Result<(), Why> {
     if obstacle { Err(Why(why)) } else { Ok(()) }

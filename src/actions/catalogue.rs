@@ -99,6 +99,10 @@ catalogue! {
     /// Ends the running session and holds the ticket.
     Stop = "stop" ("stop"), Steer, in [Fleet, Ticket], keys ["K"],
         danger "Its session ends now; what it has not committed stays in the workspace.";
+    /// Lets the ticket work by day, until the next night begins.
+    RunNow = "run-now" ("run now"), Steer, in [Fleet, Ticket], keys ["N"];
+    /// Lets everything work by day, until the next night begins.
+    RunAllNow = "run-all-now" ("run all now"), Steer, in [Fleet], keys [];
     /// Holds the ticket's whole plan: what runs goes on, nothing new starts.
     PausePlan = "pause-plan" ("pause plan"), Steer, in [Fleet], keys ["P"];
     /// Lets the ticket's held plan go on.

@@ -8,7 +8,8 @@ use super::{block_on, compose, logging};
 use crate::cli::verbs::add::known_agent;
 use crate::cli::verbs::run::{Scope, watch};
 use crate::cli::{Exit, Failure, RunArgs, output};
-use crate::domain::command::Command;
+use crate::domain::command::{Command, TicketAction};
+use crate::domain::ids::TicketKey;
 use crate::domain::problem::Problem;
 use crate::store;
 
@@ -32,6 +33,17 @@ pub(super) fn run(mut house: House, args: &RunArgs) -> Result<Exit, Failure> {
         if args.resume {
             running.link.command(Command::ResumeAll).await?;
         }
+        let fleet = running.link.fleet();
+        if args.now {
+            for command in now(scope.only.as_deref()) {
+                running.link.command(command).await?;
+            }
+        } else if let (Some(night), Some(hours)) = (&fleet.policy.rules.night, fleet.hours()) {
+            let why = hours.why(night.start);
+            if !why.is_empty() && fleet.works_until < Some(hours.begins) {
+                output::note(&format!("{why}; `aotui run-now`, or `run --now`, lets it work by day"));
+            }
+        }
         if let Some(why) = running.link.fleet().mode.why() {
             output::note(&format!("{why}; `aotui resume` lets it go on"));
         }
@@ -39,6 +51,12 @@ pub(super) fn run(mut house: House, args: &RunArgs) -> Result<Exit, Failure> {
         running.end().await?;
         watched
     })
+}
+
+/// Returns what lets these tickets, or everything, work until the next night.
+fn now(only: Option<&[TicketKey]>) -> Vec<Command> {
+    let about = |key: &TicketKey| Command::Ticket { key: key.clone(), action: TicketAction::WorkNow };
+    only.map_or_else(|| vec![Command::WorkNow], |keys| keys.iter().map(about).collect())
 }
 
 fn print_problems<'a>(problems: impl Iterator<Item = &'a Problem>) {

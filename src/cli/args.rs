@@ -41,7 +41,7 @@ pub fn command() -> Command {
         )
         .subcommands([init(), add(), import(), plan(), run(), status(), cost(), explain(), events()])
         .subcommands(Action::verbs().map(steer))
-        .subcommands([resume(), stop(), freeze()])
+        .subcommands([resume(), run_now(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
         .subcommands([logs(), sessions(), resume_session(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
         .subcommand(builtin())
@@ -176,6 +176,15 @@ fn resume() -> Command {
     .arg(ticket_or_all())
 }
 
+fn run_now() -> Command {
+    verb(
+        "run-now",
+        "Lets everything, or one ticket, work outside of the night window until the next night",
+        &["aotui run-now", "aotui run-now PAY-114"],
+    )
+    .arg(ticket_or_all())
+}
+
 fn run() -> Command {
     verb(
         "run",
@@ -190,6 +199,7 @@ fn run() -> Command {
     .arg(option("plan", "PLAN", "Works on this plan alone, and ends when it is done"))
     .arg(many("ticket", "TICKET", "Works on this ticket alone, and ends when it is done; may be repeated"))
     .arg(flag("resume", "Lets everything go on first that was stopped or frozen"))
+    .arg(flag("now", "Lets what it works on work outside of the night window, until the next night"))
     .arg(flag("until-done", "Ends when all is done or nothing goes on without a person"))
     .arg(flag("once", "Ends when nothing runs and nothing can start now").conflicts_with("until-done"))
     .arg(

@@ -194,6 +194,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
             plan: text(matches, "plan"),
             tickets: texts(matches, "ticket"),
             resume: matches.get_flag("resume"),
+            now: matches.get_flag("now"),
             until: match (matches.get_flag("until-done"), matches.get_flag("once")) {
                 (true, _) => Until::Done,
                 (false, true) => Until::Idle,
@@ -214,6 +215,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         "replay" => Verb::Replay { journal: matches.get_one("journal").cloned() },
         "explain" => Verb::Explain { ticket: needed(matches, "ticket"), json: matches.get_flag("json") },
         "stop" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::Stop { now: matches.get_flag("now") }),
+        "run-now" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::RunNow),
         "resume" if !matches.contains_id("ticket") => Verb::Whole(WholeVerb::Resume),
         "freeze" => Verb::Whole(WholeVerb::Freeze),
         "pause-plan" | "resume-plan" => Verb::HoldPlan { plan: needed(matches, "plan"), pause: name == "pause-plan" },

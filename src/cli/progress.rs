@@ -79,6 +79,9 @@ impl Progress {
             Event::PlanResumed { plan } => Some(format!("plan {plan} released")),
             Event::ModeChanged { mode } => mode_line(self.fleet.mode, *mode, self.fleet.at_work()),
             Event::AccountHeld { account, hold } => Some(held_line(account, hold)),
+            Event::NightOver { ends: 0, .. } if !self.everything => None,
+            Event::NightOver { ends, .. } => Some(over_line(*ends)),
+            Event::NightLifted { until } => Some(format!("everything works until the night at {}", clock(*until))),
             Event::AccountReleased { account } => Some(format!("tickets of {} go on", plain(account))),
             put => Some(put_line(&self.fleet, put)).filter(|_| self.everything),
         };
@@ -168,6 +171,7 @@ fn describe(ticket: &Ticket, at: Timestamp, what: &TicketEvent) -> Option<(Optio
         TicketEvent::Completed { needs_attention: false } => (Some(Zone::Done), "complete".to_owned()),
         TicketEvent::Retried { .. } => (None, format!("{phase} is tried again")),
         TicketEvent::Skipped { to } => (None, format!("was sent on to {to}")),
+        TicketEvent::WorksNow { until } => (None, format!("works until the night at {}", clock(*until))),
         TicketEvent::Paused => (None, "held".to_owned()),
         TicketEvent::Resumed => (None, "released".to_owned()),
         TicketEvent::StopRequested { then: AfterStop::HandOver } => return None,
@@ -326,7 +330,18 @@ fn put_line(fleet: &Fleet, event: &Event) -> String {
         | Event::ModeChanged { .. }
         | Event::AccountHeld { .. }
         | Event::AccountReleased { .. }
+        | Event::NightOver { .. }
+        | Event::NightLifted { .. }
         | Event::Ticket { .. } => String::new(),
+    }
+}
+
+/// Says that a night is over.
+fn over_line(ends: u32) -> String {
+    match ends {
+        0 => "the night is over".to_owned(),
+        1 => "the night is over: 1 session ends and goes on in the next one".to_owned(),
+        n => format!("the night is over: {n} sessions end and go on in the next one"),
     }
 }
 

@@ -16,6 +16,8 @@ pub enum WholeVerb {
     Freeze,
     /// Let everything go on.
     Resume,
+    /// Let everything work until the next night.
+    RunNow,
 }
 
 /// What `run` is told.
@@ -27,6 +29,8 @@ pub struct RunArgs {
     pub tickets: Vec<String>,
     /// Whether to let everything go on first that was stopped or frozen.
     pub resume: bool,
+    /// Whether to let it work until the next night.
+    pub now: bool,
     /// When to end.
     pub until: Until,
     /// Most sessions at a time; `None` means as the settings say.

@@ -10,6 +10,7 @@ pub(crate) mod fields;
 pub mod house_rules;
 pub(crate) mod json;
 pub mod library;
+mod night;
 pub mod paths;
 pub mod settings;
 pub mod template;

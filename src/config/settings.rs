@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::agents::{self, AgentRecord};
 use super::fields::{At, Fields, Report, meant, scalar};
 use super::house_rules;
+use super::night;
 use super::paths::Places;
 use super::triage::{self, TriageRule};
 use super::yaml::{self, Node, Value};
@@ -261,6 +262,9 @@ impl Settings {
         }
         if let Some(limit) = fields.number("wipLimit", 0, 1_000_000, report) {
             rules.wip_limit = (limit > 0).then_some(limit);
+        }
+        if let Some(node) = fields.get("night") {
+            rules.night = night::read(node, report);
         }
         if let Some(node) = fields.get("caps") {
             rules.caps = house_rules::caps(node, report);

@@ -151,3 +151,24 @@ fn caps_and_the_limit_on_what_waits_are_read_and_refused_with_their_place() {
     assert!(refused.contains("config.yaml:2:20: the cap of `claude` should be"), "{refused}");
     assert!(refused.contains("config.yaml:3:3: unknown key `agent` in `caps`"), "{refused}");
 }
+
+#[test]
+fn a_night_is_read_with_its_zone_and_every_mistake_is_told_where_it_is() {
+    let night = |text: &str| parse(text).map(|loaded| loaded.value.rules().night.unwrap());
+    let all = night("night: {start: \"22:00\", stop: \"7:00\"}").unwrap();
+    assert_eq!((all.drain, all.stop, all.days.len()), (all.stop, crate::domain::night::Minute(420), 7));
+    let some = night("night: {start: 21:30, drain: 05:00, stop: 06:00, days: [Mon, fri, mon], zone: UTC}").unwrap();
+    assert_eq!((some.start.to_string().as_str(), some.days.len(), some.zone.name()), ("21:30", 2, "UTC"));
+    for (text, part) in [
+        ("night: {start: \"22:00\"}", "should say when it begins and when it is over (give `start` and `stop`)"),
+        ("night: {start: 22, stop: \"07:00\"}", "config.yaml:1:16: `start` of `night` should be a time of day"),
+        ("night: {start: \"22:00\", stop: \"22:00\"}", "has the same `start` and `stop`"),
+        ("night: {start: \"22:00\", drain: \"08:00\", stop: \"07:00\"}", "is 08:00, which is not in the night"),
+        ("night: {start: \"22:00\", stop: \"07:00\", days: [mond]}", "there is no day `mond`"),
+        ("night: {start: \"22:00\", stop: \"07:00\", zone: Mars/Olympus}", "there is no time zone `Mars/Olympus`"),
+        ("night: {begin: \"22:00\"}", "unknown key `begin` in `night`"),
+    ] {
+        let refused = shown(&night(text).unwrap_err());
+        assert!(refused.contains(part), "{text}: {refused}");
+    }
+}

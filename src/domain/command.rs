@@ -80,6 +80,8 @@ pub enum Command {
     FreezeAll,
     /// Lets everything go on that was stopped or frozen.
     ResumeAll,
+    /// Lets everything work until the next night.
+    WorkNow,
     /// Changes something that was learned.
     ChangeLearning {
         /// Its number.
@@ -158,6 +160,8 @@ pub enum TicketAction {
         /// The phase.
         to: PhaseId,
     },
+    /// Lets the ticket work until the next night.
+    WorkNow,
     /// Holds the ticket: what runs goes on, nothing new starts.
     Pause,
     /// Lets a held ticket go on.

@@ -86,6 +86,18 @@ pub enum Event {
         /// The account.
         account: String,
     },
+    /// A night is over: what runs since then ends, and goes on in the next one.
+    NightOver {
+        /// When it was over.
+        over: Timestamp,
+        /// How many sessions end.
+        ends: u32,
+    },
+    /// A person let everything work until the next night.
+    NightLifted {
+        /// When that begins.
+        until: Timestamp,
+    },
     /// The clocks were read: at the first start, and whenever they no longer fit what was read before.
     ClockRead {
         /// What they said.
@@ -213,6 +225,11 @@ pub enum TicketEvent {
     SteppedIn,
     /// The person handed it back, or quit the agent.
     SteppedOut,
+    /// A person let it work until the next night.
+    WorksNow {
+        /// When that begins.
+        until: Timestamp,
+    },
     /// A person holds it.
     Paused,
     /// A person lets it go on.

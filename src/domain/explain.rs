@@ -184,6 +184,11 @@ fn obstacles(fleet: &Fleet, ticket: &Ticket) -> Vec<Point> {
         let text = format!("{who}{}: {}; retry any of its tickets to go on at once", hold.why(&account), hold.message);
         points.push(Point::new(text).at(hold.until.unwrap_or(hold.since)));
     }
+    if let Some(hours) = fleet.rests(ticket).filter(|_| ticket.progress.status == Status::Queued) {
+        let begins = fleet.policy.rules.night.as_ref().map(|night| night.start.to_string()).unwrap_or_default();
+        let text = format!("the night, which begins at {begins}, or you: `aotui run-now {key}` lets it work by day");
+        points.push(Point::new(text).at(hours.begins));
+    }
     if let Some(why) = fleet.waits_for_people(ticket) {
         points.push(Point::new(format!("you: {why}; answer one, or pause what you put aside")));
     }

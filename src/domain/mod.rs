@@ -17,6 +17,7 @@ pub mod gate;
 pub mod ids;
 pub mod leaves;
 pub mod mode;
+pub mod night;
 pub(crate) mod pattern;
 pub mod permission;
 pub mod plain;

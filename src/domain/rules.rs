@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::agent_run::Face;
 use super::budget::{Budget, Prices};
 use super::ids::AgentName;
+use super::night::Night;
 use super::permission::PermissionRule;
 
 /// The rules of the house.
@@ -31,6 +32,9 @@ pub struct Rules {
     /// What all agents together may use up in any so many hours; `None` means as much as they like.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Window>,
+    /// When work starts by itself; `None` means at any time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub night: Option<Night>,
     /// What tokens cost where an agent does not say.
     #[serde(skip_serializing_if = "Prices::is_empty")]
     pub prices: Prices,

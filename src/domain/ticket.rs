@@ -147,6 +147,9 @@ pub struct Progress {
     /// When a person last let it go on; budgets of its own count from then. `None` where nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_at: Option<Timestamp>,
+    /// Until which night a person let it work by day; `None` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub works_until: Option<Timestamp>,
     /// What its agents used up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub spent: Vec<Spent>,

@@ -197,6 +197,7 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
                 (format!("{}; tries again", first_line(because)), Some(*until))
             }
             _ if let Some((account, hold)) = fleet.account_hold(ticket) => (hold.why(&account), hold.until),
+            _ if let Some((why, begins)) = night(fleet, ticket) => (why, Some(begins)),
             _ if let Some(why) = fleet.waits_for_budget(ticket) => (why, None),
             _ if let Some(why) = fleet.waits_for_people(ticket) => (why, None),
             _ if fleet.live.stalled.is_some() => ("waits for the disk".to_owned(), None),
@@ -205,6 +206,12 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
         },
     };
     Placement { zone: Zone::Waiting, why, moment }
+}
+
+/// Says that it is not night, and when it is.
+fn night(fleet: &Fleet, ticket: &Ticket) -> Option<(String, Timestamp)> {
+    let (night, hours) = (fleet.policy.rules.night.as_ref()?, fleet.rests(ticket)?);
+    Some((hours.why(night.start), hours.begins))
 }
 
 /// Says what keeps this ticket alone from going on, besides time and places.

@@ -69,6 +69,10 @@ pub(super) struct Whole {
     clock: Option<Reading>,
     at: Timestamp,
     mode_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    night_over: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    works_until: Option<Timestamp>,
     accounts: BTreeMap<String, Hold>,
 }
 
@@ -80,6 +84,8 @@ impl Whole {
             clock: fleet.clock.clone(),
             at: fleet.at,
             mode_since: fleet.mode_since,
+            night_over: fleet.night_over,
+            works_until: fleet.works_until,
             accounts: fleet.accounts.clone(),
         }
     }
@@ -192,8 +198,9 @@ impl Start {
         let position = Position { segment: checkpoint.segment, offset: checkpoint.offset };
         let Some(journal) = read_from(layout, position)? else { return Ok(None) };
         let fits = journal.events.first().is_none_or(|first| first.seq == checkpoint.seq.saturating_add(1));
-        let Whole { mode, clock, at, mode_since, accounts } = checkpoint.whole.clone();
-        let fleet = Fleet { seq: checkpoint.seq, mode, clock, at, mode_since, accounts, ..Fleet::default() };
+        let Whole { mode, clock, at, mode_since, accounts, night_over, works_until } = checkpoint.whole.clone();
+        let seq = checkpoint.seq;
+        let fleet = Fleet { seq, mode, clock, at, mode_since, accounts, night_over, works_until, ..Fleet::default() };
         let start = Self { fleet, journal, snapshots_from: 0, damaged_bases: Vec::new() };
         Ok(Some(start).filter(|start| fits && start.journal.problems.is_empty()))
     }

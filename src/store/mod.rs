@@ -206,6 +206,8 @@ impl Touched {
                 }
                 Event::ModeChanged { .. }
                 | Event::ClockRead { .. }
+                | Event::NightOver { .. }
+                | Event::NightLifted { .. }
                 | Event::AccountHeld { .. }
                 | Event::AccountTried { .. }
                 | Event::AccountReleased { .. } => self.whole = true,

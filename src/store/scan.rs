@@ -260,6 +260,8 @@ impl Included {
             Event::WorkflowLoaded { .. }
             | Event::ModeChanged { .. }
             | Event::ClockRead { .. }
+            | Event::NightOver { .. }
+            | Event::NightLifted { .. }
             | Event::AccountHeld { .. }
             | Event::AccountTried { .. }
             | Event::AccountReleased { .. } => None,

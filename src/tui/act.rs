@@ -69,12 +69,13 @@ impl Model {
             | Action::Pause
             | Action::Resume
             | Action::Stop
+            | Action::RunNow
             | Action::PausePlan
             | Action::ResumePlan => return self.act_on_ticket(action),
             Action::StopAll | Action::StopAllNow | Action::FreezeAll => {
                 return self.open(Overlay::ConfirmAll { action });
             }
-            Action::ResumeAll => return to_all(action),
+            Action::ResumeAll | Action::RunAllNow => return to_all(action),
             Action::Previous
             | Action::Next
             | Action::Accept
@@ -127,6 +128,7 @@ impl Model {
             Action::TogglePause | Action::Pause => send(&key, TicketAction::Pause, format!("paused {name}")),
             Action::Resume => send(&key, TicketAction::Resume, format!("{name} goes on")),
             Action::Stop => self.confirm(&ticket, action),
+            Action::RunNow => send(&key, TicketAction::WorkNow, format!("{name} works until the next night")),
             Action::PausePlan => vec![Effect::Send {
                 what: format!("paused plan {}", key.plan),
                 command: Box::new(Command::PausePlan { plan: key.plan }),
@@ -301,6 +303,7 @@ fn to_all(action: Action) -> Vec<Effect> {
         Action::StopAll => (Command::StopAll { now: false }, "nothing new starts"),
         Action::StopAllNow => (Command::StopAll { now: true }, "ending all sessions"),
         Action::FreezeAll => (Command::FreezeAll, "everything is frozen"),
+        Action::RunAllNow => (Command::WorkNow, "everything works until the next night"),
         _ => (Command::ResumeAll, "everything goes on"),
     };
     vec![Effect::Send { command: Box::new(command), what: what.to_owned() }]

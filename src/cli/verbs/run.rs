@@ -224,6 +224,7 @@ mod tests {
             plan: plan.map(str::to_owned),
             tickets,
             resume: false,
+            now: false,
             until: Until::Stopped,
             concurrency: None,
             agent: None,

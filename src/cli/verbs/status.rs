@@ -13,6 +13,7 @@ use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
 use crate::domain::ids::{PlanId, TicketKey};
 use crate::domain::mode::Mode;
+use crate::domain::night::Part;
 use crate::domain::problem::Problem;
 use crate::domain::session::Request;
 use crate::domain::ticket::{Status, Ticket};
@@ -117,6 +118,9 @@ impl<'a> View<'a> {
         if let Some(why) = &self.fleet.live.stalled {
             text.push_str(&format!("{} nothing new starts: {}\n", style.zone(Zone::Failed, "stalled"), plain(why)));
         }
+        if let Some(line) = night_line(self.fleet, now) {
+            text.push_str(&format!("{}\n", style.dim(&line)));
+        }
         if let Some(why) = self.fleet.mode.why() {
             let since = self.fleet.mode.since().map(|since| distance(since, now)).unwrap_or_default();
             let at_work = match self.fleet.at_work() {
@@ -166,6 +170,17 @@ impl<'a> View<'a> {
             why: plain(&why),
         }
     }
+}
+
+/// Says that it is not night; `None` where it is, or where everything works by day.
+fn night_line(fleet: &Fleet, now: Timestamp) -> Option<String> {
+    let night = fleet.policy.rules.night.as_ref()?;
+    let hours = night.at(now).filter(|hours| hours.part != Part::Night)?;
+    let begins = distance(hours.begins, now);
+    Some(match fleet.works_until.filter(|until| *until >= hours.begins) {
+        Some(_) => format!("everything works by day until the night begins {begins}"),
+        None => format!("{}, {begins}; `aotui run-now` lets everything work until then", hours.why(night.start)),
+    })
 }
 
 struct Row {

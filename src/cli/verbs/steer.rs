@@ -70,6 +70,7 @@ fn wish(fleet: &Fleet, ticket: &Ticket, args: SteerArgs) -> Result<(TicketAction
         }
         Action::TakeOver => said(TicketAction::TakeOver, "is yours once its session has ended: `aotui attach` it"),
         Action::HandBack => said(TicketAction::HandBack, "is its agent's again"),
+        Action::RunNow => said(TicketAction::WorkNow, "works until the next night"),
         Action::Pause => said(TicketAction::Pause, "held"),
         Action::Resume => said(TicketAction::Resume, "released"),
         Action::Stop => said(TicketAction::Stop, "told to stop"),

@@ -43,6 +43,7 @@ pub fn begin(steering: &mut dyn Steering, verb: WholeVerb) -> Result<Rest, Failu
         }
         WholeVerb::Freeze => (Command::FreezeAll, Some(ToSessions::Freeze)),
         WholeVerb::Resume => (Command::ResumeAll, Some(ToSessions::Thaw)),
+        WholeVerb::RunNow => (Command::WorkNow, None),
     };
     steering.command(vec![command])?;
     Ok(Rest { sessions, what })
@@ -61,6 +62,11 @@ pub fn said(verb: WholeVerb, before: Mode, fleet: &Fleet, has_engine: bool) -> S
             format!("stopped: nothing new starts; {} at work without an engine; {HOW_ON}\n", names(fleet))
         }
         WholeVerb::Freeze => format!("frozen: nothing new starts, and {at_work} at work stand still; {HOW_ON}\n"),
+        WholeVerb::RunNow if has_engine => "everything works until the next night\n".to_owned(),
+        WholeVerb::RunNow => {
+            "everything works until the next night; no engine is at work: `aotui` or `aotui run` starts one\n"
+                .to_owned()
+        }
         WholeVerb::Resume if before.is_working() => "nothing was stopped or frozen\n".to_owned(),
         WholeVerb::Resume if has_engine => "everything goes on\n".to_owned(),
         WholeVerb::Resume => {

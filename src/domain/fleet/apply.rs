@@ -34,6 +34,8 @@ impl Fleet {
                 self.mode = *mode;
                 self.mode_since = Some(recorded.at);
             }
+            Event::NightOver { over, .. } => self.night_over = Some(*over),
+            Event::NightLifted { until } => self.works_until = Some(*until),
             Event::AccountHeld { account, hold } => drop(self.accounts.insert(account.clone(), hold.clone())),
             Event::AccountTried { account, until } => {
                 if let Some(hold) = self.accounts.get_mut(account) {
@@ -187,6 +189,7 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         }
         TicketEvent::SteppedIn => progress.person_since = Some(at),
         TicketEvent::SteppedOut => progress.person_since = None,
+        TicketEvent::WorksNow { until } => progress.works_until = Some(*until),
         TicketEvent::Paused => progress.paused = true,
         TicketEvent::Resumed => progress.paused = false,
         TicketEvent::StopRequested { then } => begin_stop(progress, then),

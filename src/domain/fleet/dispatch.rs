@@ -197,9 +197,12 @@ impl Fleet {
         let stopped = matches!(self.mode, Mode::Stopped { .. });
         let waits = |ticket: &Ticket| match ticket.progress.status {
             Status::Polling { .. } | Status::Backoff { .. } => !ticket.progress.paused,
-            // A limit ends by itself, a credential does not mend itself.
-            Status::Queued if self.is_ready(ticket) => {
-                self.account_hold(ticket).is_some_and(|(_, hold)| hold.until.is_some())
+            // A limit and a day end by themselves, a credential does not mend itself.
+            Status::Queued if self.is_ready(ticket) && self.waits_for_people(ticket).is_none() => {
+                match self.account_hold(ticket) {
+                    Some((_, hold)) => hold.until.is_some(),
+                    None => self.rests(ticket).is_some(),
+                }
             }
             _ => false,
         };
@@ -245,9 +248,11 @@ impl Fleet {
     /// Lists what would start if there were places enough, in order: under way first, then by order and id.
     fn startable(&self) -> Vec<TicketKey> {
         let may_begin = self.may_begin();
-        let in_time = |ticket: &&Arc<Ticket>| may_begin || ticket.progress.phase.is_some();
-        let mut ready: Vec<&Arc<Ticket>> =
-            self.walks().filter(in_time).filter(|ticket| self.may_start(ticket)).collect();
+        let hours = self.hours();
+        let in_time =
+            |ticket: &&Arc<Ticket>| (may_begin || ticket.progress.phase.is_some()) && self.is_in_time(ticket, hours);
+        let may_start = |ticket: &&Arc<Ticket>| self.may_start(ticket) && in_time(ticket);
+        let mut ready: Vec<&Arc<Ticket>> = self.walks().filter(may_start).collect();
         ready.sort_by_key(|ticket| (ticket.progress.phase.is_none(), ticket.order, ticket.brief.key.clone()));
         ready.into_iter().map(|ticket| ticket.brief.key.clone()).collect()
     }
@@ -256,7 +261,8 @@ impl Fleet {
     fn dividable(&self) -> Option<Arc<Ticket>> {
         let divides =
             |ticket: &&Arc<Ticket>| self.may_start(ticket) && self.phase_of(ticket).is_some_and(Phase::has_walks);
-        self.walks().find(divides).cloned()
+        let hours = self.hours();
+        self.walks().filter(divides).find(|ticket| self.is_in_time(ticket, hours)).cloned()
     }
 
     fn may_start(&self, ticket: &Ticket) -> bool {

@@ -19,6 +19,7 @@ mod dispatch;
 mod failing;
 mod hands;
 mod join;
+mod night;
 mod on_command;
 mod on_report;
 mod on_time;
@@ -51,6 +52,7 @@ use super::activity::Activity;
 use super::clock::Reading;
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
 use super::mode::Mode;
+use super::night::Part;
 use super::plan::Plan;
 use super::problem::Problem;
 use super::rules::Rules;
@@ -83,6 +85,12 @@ pub struct Fleet {
     /// When everything was last stopped, frozen or let go on; `None` where it never was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode_since: Option<Timestamp>,
+    /// The last night of which it was noted that it is over; `None` where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub night_over: Option<Timestamp>,
+    /// Until which night a person let everything work by day; `None` where nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub works_until: Option<Timestamp>,
     /// The moment of the last event.
     #[serde(default)]
     pub at: Timestamp,
@@ -104,6 +112,9 @@ pub struct Live {
     /// The moment of the last step.
     #[serde(default)]
     pub now: Timestamp,
+    /// Whether it was night at the last turn that asked; `None` where work starts at any time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Defective files.
     pub problems: Vec<Problem>,
     /// Why nothing can be recorded, so that nothing starts; `None` while all is well.
@@ -247,7 +258,11 @@ impl Fleet {
     /// Returns the earliest moment at which something is due, if anything is.
     pub fn next_due(&self) -> Option<Timestamp> {
         let accounts = self.accounts.values().filter_map(|hold| hold.until);
-        let budgets = self.walks().filter_map(|ticket| self.out_of_budget_at(ticket)).chain(self.window_opens_at());
+        let budgets = self
+            .walks()
+            .filter_map(|ticket| self.out_of_budget_at(ticket))
+            .chain(self.window_opens_at())
+            .chain(self.hours_change_at());
         let looks =
             self.walks().filter_map(|ticket| self.looked_after_at(ticket).or_else(|| self.unanswered_at(ticket)));
         self.walks()

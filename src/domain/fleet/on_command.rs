@@ -12,6 +12,7 @@ use crate::domain::plan::Plan;
 use crate::domain::problem::nearest;
 use crate::domain::session::{Answer, Outcome, Request, StoppedBy};
 use crate::domain::ticket::{AfterStop, Brief, Failure, FailureClass, HistoryEntry, Progress, Status, Ticket};
+use crate::domain::workflow::{Approval, Asks, PhaseKind};
 
 pub(super) type Done = Result<(), Rejection>;
 
@@ -36,6 +37,7 @@ impl Turn<'_> {
                 Ok(())
             }
             Command::ChangeLearning { n, text } => self.change_learning(n, text),
+            Command::WorkNow => self.work_now(),
             Command::StopAll { now } => self.stop_all(now),
             Command::FreezeAll => self.freeze_all(),
             Command::ResumeAll => self.resume_all(),
@@ -120,8 +122,13 @@ impl Turn<'_> {
             TicketAction::Reject { seen, note } => self.reject(&ticket, &seen, note),
             TicketAction::Reply { request, text } => self.reply(&ticket, request.as_ref(), text),
             TicketAction::Tell { text } => self.tell(&ticket, text),
-            TicketAction::Retry { interrupt } => self.retry(&ticket, interrupt),
+            TicketAction::Retry { interrupt } => {
+                self.retry(&ticket, interrupt)?;
+                self.attended(key);
+                Ok(())
+            }
             TicketAction::Skip { to } => self.skip(&ticket, to),
+            TicketAction::WorkNow => self.work_on_now(&ticket),
             TicketAction::Pause => self.pause(&ticket, true),
             TicketAction::Resume => self.pause(&ticket, false),
             TicketAction::Stop => self.stop(&ticket),
@@ -141,6 +148,10 @@ impl Turn<'_> {
             self.note(key, TicketEvent::FeedbackLeft { text });
         }
         self.succeed(key, &phase, Default::default());
+        // Who lands something does not mean tonight.
+        if matches!(&phase.kind, PhaseKind::Approval(Approval { asks: Asks::Merge, .. })) {
+            self.attended(key);
+        }
         Ok(())
     }
 
@@ -243,6 +254,7 @@ impl Turn<'_> {
                 Err(Rejection::new(format!("`{key}` is being stopped")).hint("try again when it has ended"))
             }
             Status::Queued if self.fleet.account_hold(ticket).is_some() && self.release_account(ticket) => Ok(()),
+            Status::Queued if self.fleet.rests(ticket).is_some() => Ok(()),
             Status::Queued | Status::Preparing => Err(Rejection::new(format!("`{key}` is about to run anyway"))),
             Status::Complete { .. } => {
                 Err(Rejection::new(format!("`{key}` is done")).hint("skip to a phase to run it again"))

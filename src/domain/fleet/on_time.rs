@@ -52,6 +52,7 @@ impl Turn<'_> {
         }
         self.budgets_due();
         self.unanswered_due();
+        self.night_due();
         self.accounts_due();
     }
 

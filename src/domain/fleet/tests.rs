@@ -6,6 +6,7 @@ mod failing;
 mod gates;
 mod graphs;
 mod hands;
+mod nights;
 mod random;
 mod rules;
 mod stories;
