@@ -71,6 +71,7 @@ impl Turn<'_> {
         }
         self.note(&ticket.brief.key, TicketEvent::SteppedOut);
         self.hand_over(ticket);
+        self.attended(&ticket.brief.key);
         Ok(())
     }
 

@@ -29,8 +29,9 @@ impl Fleet {
     /// Returns whether a ticket may go on in such hours.
     pub(super) fn is_in_time(&self, ticket: &Ticket, hours: Option<Hours>) -> bool {
         let Some(hours) = hours.filter(|hours| hours.part != Part::Night) else { return true };
-        // Polls only look, and what is done is checked.
+        // Polls only look, what is done is checked, and who took an agent over is there.
         let goes_on = self.phase_of(ticket).is_some_and(Phase::is_poll)
+            || ticket.progress.person_since.is_some()
             || matches!(ticket.progress.proof.step, Some(Step::Check { .. }));
         goes_on || self.works_by_day(&ticket.brief.key, hours)
     }
@@ -103,7 +104,8 @@ impl Fleet {
         let Status::Running { session, since, .. } = &ticket.progress.status else { return None };
         let key = &ticket.brief.key;
         let stays = *since >= over || !ticket.progress.requests.is_empty() || ticket.progress.proof.step.is_some();
+        let is_theirs = ticket.progress.person_since.is_some();
         let looks = self.phase_of(ticket).is_some_and(Phase::is_poll);
-        (!stays && !looks && !self.works_by_day(key, hours)).then(|| (key.clone(), session.clone()))
+        (!stays && !is_theirs && !looks && !self.works_by_day(key, hours)).then(|| (key.clone(), session.clone()))
     }
 }
