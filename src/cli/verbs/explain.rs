@@ -193,7 +193,7 @@ mod tests {
           your answer to request r1, to use Bash: rm -rf build (for 2m)
           the end of session pay~PAY-1~1 of phase `implement` (for 3m)
         ");
-        let place: Vec<&str> = text.split("where").nth(1).unwrap().lines().map(str::trim).skip(1).collect();
+        let place: Vec<&str> = text.split("\nwhere").nth(1).unwrap().lines().map(str::trim).skip(1).collect();
         assert_eq!(
             place,
             [
