@@ -187,11 +187,11 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.visits.insert(to.clone(), 1);
             enter(progress, at, to);
         }
-        TicketEvent::SteppedIn => progress.person_since = Some(at),
-        TicketEvent::SteppedOut => progress.person_since = None,
-        TicketEvent::WorksNow { until } => progress.works_until = Some(*until),
-        TicketEvent::Paused => progress.paused = true,
-        TicketEvent::Resumed => progress.paused = false,
+        TicketEvent::SteppedIn
+        | TicketEvent::SteppedOut
+        | TicketEvent::WorksNow { .. }
+        | TicketEvent::Paused
+        | TicketEvent::Resumed => apply_wish(progress, at, what),
         TicketEvent::StopRequested { then } => begin_stop(progress, then),
         TicketEvent::Asked { .. }
         | TicketEvent::Answered { .. }
@@ -211,6 +211,18 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
             progress.workspace.iter_mut().for_each(|checkout| checkout.removed = true);
         }
         TicketEvent::WorkspaceKept { .. } => {}
+    }
+}
+
+/// Applies what a person wants of it that its phase does not say.
+fn apply_wish(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
+    match what {
+        TicketEvent::SteppedIn => progress.person_since = Some(at),
+        TicketEvent::SteppedOut => progress.person_since = None,
+        TicketEvent::WorksNow { until } => progress.works_until = Some(*until),
+        TicketEvent::Paused => progress.paused = true,
+        TicketEvent::Resumed => progress.paused = false,
+        _ => {}
     }
 }
 
