@@ -198,7 +198,7 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
             }
             _ if let Some((account, hold)) = fleet.account_hold(ticket) => (hold.why(&account), hold.until),
             _ if let Some((why, begins)) = night(fleet, ticket) => (why, Some(begins)),
-            _ if let Some(why) = fleet.waits_for_budget(ticket) => (why, None),
+            _ if let Some(over) = fleet.waits_for_budget(ticket) => (over.why, over.until),
             _ if let Some(why) = fleet.waits_for_people(ticket) => (why, None),
             _ if fleet.live.stalled.is_some() => ("waits for the disk".to_owned(), None),
             _ if let Some(crowd) = fleet.crowd(ticket) => (crowd.why(), None),

@@ -1,13 +1,17 @@
 //! What work may use up: a phase and a ticket since a person last retried it, a plan as long as it lasts, and all agents
 //! together in any so many hours. What cannot be counted counts as too much.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::Fleet;
 use super::step::Turn;
 use super::watch::in_words;
 use crate::domain::budget::Budget;
 use crate::domain::cost::Bill;
 use crate::domain::event::TicketEvent;
-use crate::domain::ids::{PhaseId, TicketKey};
+use crate::domain::ids::{PhaseId, PlanId, TicketKey};
+use crate::domain::plan::Plan;
 use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{dollars, tokens};
@@ -34,8 +38,66 @@ struct Scope {
     tally: Tally,
     /// What a person can do once it is used up.
     then: &'static str,
-    /// Whether others use it up too.
-    shared: bool,
+}
+
+/// A budget of many tickets that is used up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Over {
+    /// Which one, and of what.
+    pub why: String,
+    /// When something is left again by itself; `None` where that never happens.
+    pub until: Option<Timestamp>,
+}
+
+/// Which budgets of many tickets are used up.
+#[derive(Debug, Default)]
+struct Shared {
+    plans: BTreeMap<PlanId, Over>,
+    all: Option<Over>,
+}
+
+/// What a fleet is made of that budgets go by: the last event, the moment, and which rules hold.
+type State = (u64, Timestamp, usize);
+
+/// Which budgets of many tickets are used up, added up once for each state of a fleet: every ticket that waits asks, and
+/// each answer takes the histories of all.
+#[derive(Debug, Default)]
+pub struct UsedUp(Mutex<Option<(State, Arc<Shared>)>>);
+
+impl Clone for UsedUp {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for UsedUp {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl UsedUp {
+    fn of(&self, fleet: &Fleet) -> Arc<Shared> {
+        let now = fleet.now();
+        let state = (fleet.seq, now, Arc::as_ptr(&fleet.policy.rules).addr());
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((of, shared)) if *of == state => Arc::clone(shared),
+            _ => {
+                let over = |scope: Option<Scope>| scope.and_then(|scope| scope.over(now));
+                let of_plan = |plan: &Plan| {
+                    let why = over(fleet.scope_of_plan(plan))?;
+                    Some((plan.id.clone(), Over { why, until: None }))
+                };
+                let hours = fleet.policy.rules.budget.as_ref().map_or(0, |window| i64::from(window.hours));
+                let all = over(fleet.scope_of_house(now));
+                let all = all.map(|why| Over { why, until: fleet.first_to_leave(now, hours) });
+                let shared = Arc::new(Shared { plans: fleet.plans.values().filter_map(of_plan).collect(), all });
+                *known = Some((state, Arc::clone(&shared)));
+                shared
+            }
+        }
+    }
 }
 
 impl Tally {
@@ -54,6 +116,16 @@ impl Tally {
 }
 
 impl Scope {
+    /// Makes one and has `fill` add up what is used up; `None` where nothing is limited.
+    fn filled(what: String, budget: Budget, then: &'static str, fill: impl FnOnce(&mut Tally)) -> Option<Self> {
+        if budget.is_empty() {
+            return None;
+        }
+        let mut tally = Tally::default();
+        fill(&mut tally);
+        Some(Self { what, budget, tally, then })
+    }
+
     /// Says what is used up; `None` while something is left of everything.
     fn over(&self, now: Timestamp) -> Option<String> {
         let Budget { tokens: most_tokens, cost_micros, turns, wall_seconds } = self.budget;
@@ -110,68 +182,87 @@ impl Fleet {
         }
     }
 
-    /// Returns every budget that binds the agent of `phase`, with what is used up of it.
-    fn scopes(&self, ticket: &Ticket, phase: &Phase, now: Timestamp) -> Vec<Scope> {
-        let mut scopes = Vec::new();
-        let mut add = |what: String, budget: Budget, then: &'static str, fill: &dyn Fn(&mut Tally)| {
-            if !budget.is_empty() {
-                let mut tally = Tally::default();
-                fill(&mut tally);
-                scopes.push(Scope { what, budget, tally, then, shared: then != AGAIN });
-            }
-        };
-        let from = ticket.progress.granted_at.unwrap_or(Timestamp(i64::MIN));
-        add(format!("the budget of phase `{}`", phase.id), phase.limits.budget, AGAIN, &|tally| {
-            self.tally(tally, ticket, from, Some(&phase.id));
-        });
+    /// Returns the budgets of the phase and the ticket that bind the agent of `phase`, with what is used up of them.
+    fn own_scopes(&self, ticket: &Ticket, phase: &Phase) -> Vec<Scope> {
+        let from = |ticket: &Ticket| ticket.progress.granted_at.unwrap_or(Timestamp(i64::MIN));
+        let of_phase =
+            Scope::filled(format!("the budget of phase `{}`", phase.id), phase.limits.budget, AGAIN, |tally| {
+                self.tally(tally, ticket, from(ticket), Some(&phase.id));
+            });
         let key = ticket.brief.key.root();
-        if let Some(root) = self.ticket(&key) {
-            let from = root.progress.granted_at.unwrap_or(Timestamp(i64::MIN));
+        let of_ticket = self.ticket(&key).and_then(|root| {
             let budget = root.brief.budget.unwrap_or_default();
-            add(format!("the budget of {key}"), budget, AGAIN, &|tally| self.tally(tally, root, from, None));
-        }
-        if let Some(plan) = self.plans.get(&key.plan) {
-            let then = "raise `budget` in its plan.json, then retry";
-            add(format!("the budget of plan {}", plan.id), plan.budget.unwrap_or_default(), then, &|tally| {
-                for ticket in self.tickets.values().filter(|ticket| ticket.brief.key.plan == plan.id) {
-                    self.tally(tally, ticket, Timestamp(i64::MIN), None);
-                }
-            });
-        }
-        if let Some(window) = &self.policy.rules.budget {
-            let hours = i64::from(window.hours);
-            let from = now.plus_millis(-hours * 3_600_000);
-            let then = "raise `budget` in the settings, or wait, then retry";
-            add(format!("the budget for {hours} h"), window.budget, then, &|tally| {
-                self.tickets.values().for_each(|ticket| self.tally(tally, ticket, from, None));
-            });
-        }
-        scopes
+            Scope::filled(format!("the budget of {key}"), budget, AGAIN, |tally| {
+                self.tally(tally, root, from(root), None);
+            })
+        });
+        of_phase.into_iter().chain(of_ticket).collect()
     }
 
-    /// Says which budget leaves nothing for the agent of a ticket's phase; `None` where all `meant` leave something.
-    fn over_budget(&self, ticket: &Ticket, meant: fn(&Scope) -> bool) -> Option<String> {
-        let phase = self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))?;
-        let now = self.live.now.max(self.at);
-        self.scopes(ticket, phase, now).iter().filter(|scope| meant(scope)).find_map(|scope| scope.over(now))
+    /// Returns the budget of a plan, with what is used up of it.
+    fn scope_of_plan(&self, plan: &Plan) -> Option<Scope> {
+        let then = "raise `budget` in its plan.json, then retry";
+        Scope::filled(format!("the budget of plan {}", plan.id), plan.budget.unwrap_or_default(), then, |tally| {
+            for ticket in self.tickets.values().filter(|ticket| ticket.brief.key.plan == plan.id) {
+                self.tally(tally, ticket, Timestamp(i64::MIN), None);
+            }
+        })
     }
 
-    /// Says which budget of many tickets keeps this one from going on; `None` where none does.
-    pub fn waits_for_budget(&self, ticket: &Ticket) -> Option<String> {
-        let plan = self.plans.get(&ticket.brief.key.plan).and_then(|plan| plan.budget);
-        let any = plan.is_some() || self.policy.rules.budget.is_some();
+    /// Returns the budget of the settings, with what is used up of it in the hours before `now`.
+    fn scope_of_house(&self, now: Timestamp) -> Option<Scope> {
+        let window = self.policy.rules.budget.as_ref()?;
+        let hours = i64::from(window.hours);
+        let from = now.plus_millis(-hours * 3_600_000);
+        let then = "raise `budget` in the settings, or wait, then retry";
+        Scope::filled(format!("the budget for {hours} h"), window.budget, then, |tally| {
+            self.tickets.values().for_each(|ticket| self.tally(tally, ticket, from, None));
+        })
+    }
+
+    fn now(&self) -> Timestamp {
+        self.live.now.max(self.at)
+    }
+
+    /// Says which budget of its phase or of the ticket leaves nothing for its agent; `None` where each leaves something.
+    fn over_own_budget(&self, ticket: &Ticket) -> Option<String> {
+        self.own_scopes(ticket, self.agent_phase_of(ticket)?).iter().find_map(|scope| scope.over(self.now()))
+    }
+
+    /// Says which budget of many tickets leaves nothing for its agent; `None` where each leaves something.
+    fn over_shared_budget(&self, ticket: &Ticket) -> Option<Over> {
+        let plan = &ticket.brief.key.plan;
+        let of_plan = self.plans.get(plan).is_some_and(|plan| plan.budget.is_some());
+        if !of_plan && self.policy.rules.budget.is_none() {
+            return None;
+        }
+        self.agent_phase_of(ticket)?;
+        let used_up = self.live.used_up.of(self);
+        used_up.plans.get(plan).or(used_up.all.as_ref()).cloned()
+    }
+
+    fn agent_phase_of(&self, ticket: &Ticket) -> Option<&Phase> {
+        self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))
+    }
+
+    /// Says which budget of many tickets keeps this one from going on, and when some of it is free again by itself;
+    /// `None` where none does.
+    pub fn waits_for_budget(&self, ticket: &Ticket) -> Option<Over> {
         let waits = ticket.progress.status == Status::Queued && ticket.progress.proof.step.is_none();
-        if any && waits { self.over_budget(ticket, |scope| scope.shared) } else { None }
+        if waits { self.over_shared_budget(ticket) } else { None }
     }
 
     /// Returns when the budget of the settings has something left again that is used up now.
     pub(super) fn window_opens_at(&self) -> Option<Timestamp> {
-        let window = self.policy.rules.budget.as_ref()?;
-        let length = i64::from(window.hours) * 3_600_000;
-        self.walks().find(|ticket| self.waits_for_budget(ticket).is_some())?;
-        let from = self.live.now.max(self.at).plus_millis(-length);
-        let entries = self.tickets.values().flat_map(|ticket| &ticket.progress.history);
-        let counted = entries.filter(|entry| entry.ended_at > from && entry.agent_worked());
+        self.policy.rules.budget.as_ref()?;
+        self.walks().find_map(|ticket| self.waits_for_budget(ticket)?.until)
+    }
+
+    /// Returns when the first of what counts now counts no more.
+    fn first_to_leave(&self, now: Timestamp, hours: i64) -> Option<Timestamp> {
+        let length = hours * 3_600_000;
+        let entries = self.walks().flat_map(|ticket| &ticket.progress.history);
+        let counted = entries.filter(|entry| entry.ended_at > now.plus_millis(-length) && entry.agent_worked());
         counted.map(|entry| entry.ended_at.plus_millis(length)).min()
     }
 
@@ -181,9 +272,14 @@ impl Fleet {
         if self.mode.is_frozen() || ticket.progress.proof.step.is_some() || ticket.progress.person_since.is_some() {
             return None;
         }
-        let phase = self.phase_of(ticket).filter(|phase| matches!(phase.kind, PhaseKind::Agent { .. }))?;
-        let scopes = self.scopes(ticket, phase, self.at);
-        scopes.iter().filter_map(|scope| scope.tally.up_at(scope.budget.wall_seconds?.saturating_mul(1000))).min()
+        let phase = self.agent_phase_of(ticket)?;
+        let limits_time = |budget: Option<Budget>| budget.is_some_and(|budget| budget.wall_seconds.is_some());
+        let plan = self.plans.get(&ticket.brief.key.plan).filter(|plan| limits_time(plan.budget));
+        let house = self.policy.rules.budget.as_ref().filter(|window| limits_time(Some(window.budget)));
+        let shared = plan.and_then(|plan| self.scope_of_plan(plan)).into_iter();
+        let shared = shared.chain(house.and_then(|_| self.scope_of_house(self.at)));
+        let scopes = self.own_scopes(ticket, phase).into_iter().chain(shared);
+        scopes.filter_map(|scope| scope.tally.up_at(scope.budget.wall_seconds?.saturating_mul(1000))).min()
     }
 }
 
@@ -195,14 +291,16 @@ impl Turn<'_> {
             return;
         };
         let Status::Running { session, .. } = &ticket.progress.status else { return };
-        if let Some(message) = self.fleet.over_budget(&ticket, |_| true) {
+        if let Some(message) =
+            self.fleet.over_own_budget(&ticket).or_else(|| Some(self.fleet.over_shared_budget(&ticket)?.why))
+        {
             self.end_session(key, session.clone(), out_of(message));
         }
     }
 
     /// Leaves a ticket to a person whose agent must not start any more; returns whether it did.
     pub(super) fn has_no_budget(&mut self, ticket: &Ticket) -> bool {
-        let over = self.fleet.over_budget(ticket, |scope| !scope.shared);
+        let over = self.fleet.over_own_budget(ticket);
         let is_over = over.is_some();
         if let Some(message) = over {
             self.note(&ticket.brief.key, TicketEvent::Failed { failure: out_of(message) });

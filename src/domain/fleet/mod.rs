@@ -47,6 +47,7 @@ pub use replay::{Difference, Replay, Told};
 pub use step::{Input, Outbox, Step};
 pub(crate) use watch::{Patience, in_words};
 
+use self::budgets::UsedUp;
 use super::account::Hold;
 use super::activity::Activity;
 use super::clock::Reading;
@@ -120,6 +121,9 @@ pub struct Live {
     /// Why nothing can be recorded, so that nothing starts; `None` while all is well.
     #[serde(default)]
     pub stalled: Option<String>,
+    /// Which budgets of many tickets are used up.
+    #[serde(skip)]
+    pub used_up: UsedUp,
 }
 
 /// How the fleet schedules.

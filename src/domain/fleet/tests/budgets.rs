@@ -107,6 +107,7 @@ fn a_night_that_cost_enough_goes_on_by_itself_when_the_hours_are_over() {
     world.prepare_all();
     assert!(world.place("B").why.contains("the budget for 12 h is used up"), "{}", world.place("B").why);
     let opens = world.fleet.next_due().unwrap();
+    assert_eq!(world.place("B").moment, Some(opens));
     world.wait(opens.millis_since(world.now) / 1000 + 1);
     assert_eq!(world.place("B").zone, Zone::Working);
     assert!(world.fleet.ticket(&key("B")).is_some());
