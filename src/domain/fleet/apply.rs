@@ -181,13 +181,9 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
         TicketEvent::Completed { needs_attention } => {
             progress.status = Status::Complete { needs_attention: *needs_attention, at };
         }
-        TicketEvent::Retried { phase } => retry(progress, at, phase.as_ref()),
-        TicketEvent::Skipped { to } => {
-            progress.walks.lists.remove(to);
-            progress.visits.insert(to.clone(), 1);
-            enter(progress, at, to);
-        }
-        TicketEvent::SteppedIn
+        TicketEvent::Retried { .. }
+        | TicketEvent::Skipped { .. }
+        | TicketEvent::SteppedIn
         | TicketEvent::SteppedOut
         | TicketEvent::WorksNow { .. }
         | TicketEvent::Paused
@@ -217,6 +213,12 @@ fn apply_to(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
 /// Applies what a person wants of it that its phase does not say.
 fn apply_wish(progress: &mut Progress, at: Timestamp, what: &TicketEvent) {
     match what {
+        TicketEvent::Retried { phase } => retry(progress, at, phase.as_ref()),
+        TicketEvent::Skipped { to } => {
+            progress.walks.lists.remove(to);
+            progress.visits.insert(to.clone(), 1);
+            enter(progress, at, to);
+        }
         TicketEvent::SteppedIn => progress.person_since = Some(at),
         TicketEvent::SteppedOut => progress.person_since = None,
         TicketEvent::WorksNow { until } => progress.works_until = Some(*until),
