@@ -98,6 +98,14 @@ impl fmt::Display for FaceRule {
     }
 }
 
+impl Pattern {
+    /// Returns what its first group has in a text, where it has one, else what all of it has; `None` where it does not fit.
+    pub(super) fn capture<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let found = self.0.captures(text)?;
+        found.get(1).or_else(|| found.get(0)).map(|part| part.as_str())
+    }
+}
+
 impl TryFrom<String> for Pattern {
     type Error = String;
 

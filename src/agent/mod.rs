@@ -22,4 +22,4 @@ pub use signal::Signal;
 pub use stream::{Counting, FIELDS, KINDS, Kind, Rule, StreamRules};
 pub use text::read_text;
 pub use transcript::{Transcript, activity, headline};
-pub use trouble::{TextRule, Trouble, classify};
+pub use trouble::{TextRule, Trouble, classify, tries_again};

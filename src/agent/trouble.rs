@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::face::Pattern;
 use crate::domain::ticket::FailureClass;
 
 /// An error as an agent program tells it.
@@ -92,6 +93,8 @@ const PHRASES: &[(FailureClass, &[&str])] = &[
             "connection reset",
             "connection refused",
             "connection dropped",
+            "connection was closed",
+            "cannot connect to",
             "stream disconnected",
             "network error",
             "fetch failed",
@@ -121,6 +124,13 @@ pub fn classify(trouble: &Trouble, own: &[TextRule]) -> FailureClass {
         Some(500..=599) => FailureClass::Overloaded,
         _ => FailureClass::Unknown,
     }
+}
+
+/// Returns the error after which a program tries again, where this line of its standard error is one of those by which
+/// it says so: what the first group of the pattern has, else the whole line.
+pub fn tries_again(line: &str, patterns: &[Pattern]) -> Option<Trouble> {
+    let text = patterns.iter().find_map(|pattern| pattern.capture(line))?;
+    Some(Trouble { text: text.to_owned(), ..Trouble::default() })
 }
 
 /// Returns the HTTP status of an error that the text names, as in `401 invalid key` or `status 503`.

@@ -69,6 +69,24 @@ pub struct AgentEnd {
     /// The last thing it said, plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_words: Option<String>,
+    /// Whether the conversation that it was to take up is not there any more, so that nothing was done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lost: bool,
+}
+
+/// How programs say that there is no conversation of the name they were given, in small letters.
+const LOST: [&str; 5] = [
+    "no conversation found",
+    "no session found",
+    "session not found",
+    "no rollout found",
+    "no previous sessions found",
+];
+
+/// Returns whether an agent's program says that the conversation which it was to take up is not there.
+pub fn says_lost(words: &str) -> bool {
+    let words = words.to_lowercase();
+    LOST.iter().any(|phrase| words.contains(phrase))
 }
 
 impl AgentEnd {
@@ -153,7 +171,9 @@ impl Progress {
     /// Adds what a run of the current phase's agent used up; what it told earlier is part of it.
     pub(super) fn note_agent_end(&mut self, agent: Option<AgentName>, end: &AgentEnd) {
         let Some(phase) = self.phase.clone() else { return };
-        if let Some(id) = &end.conversation {
+        if end.lost {
+            self.conversations.retain(|known| known.phase != phase || known.agent != agent);
+        } else if let Some(id) = &end.conversation {
             self.note_conversation(agent.clone(), id);
             if let Some(conversation) = self.conversations.last_mut() {
                 conversation.usage = end.conversation_usage;

@@ -329,7 +329,10 @@ impl Failure {
         let message = self.message.lines().next().unwrap_or_default();
         let has_word = |line: &&str| line.chars().any(char::is_alphanumeric) && !line.starts_with("hint:");
         match self.evidence.lines().rev().map(str::trim).find(has_word) {
-            Some(last) if !message.contains(last) => short_line(&format!("{message}: {last}"), MAX_WHY),
+            // What the session printed at its end often is the message itself.
+            Some(last) if !message.contains(last) && !last.contains(message) => {
+                short_line(&format!("{message}: {last}"), MAX_WHY)
+            }
             _ => short_line(message, MAX_WHY),
         }
     }

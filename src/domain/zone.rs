@@ -188,6 +188,9 @@ fn waiting(fleet: &Fleet, ticket: &Ticket) -> Placement {
         (None, None) if !fleet.policy.dispatch => match &ticket.progress.status {
             Status::Polling { .. } => (format!("looks again {ENGINE}"), None),
             Status::Backoff { .. } => (format!("tries again {ENGINE}"), None),
+            _ if let Some((account, hold)) = fleet.account_hold(ticket) => {
+                (format!("{}; goes on {ENGINE}", hold.why(&account)), hold.until)
+            }
             _ => (format!("goes on {ENGINE}"), None),
         },
         (None, None) => match &ticket.progress.status {

@@ -4,11 +4,15 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use crate::agent::Exit;
 
 /// Longest line taken, in bytes; what is longer is cut there.
 const MAX_LINE: u64 = 4 * 1024 * 1024;
+
+/// How long the last lines of a process that ended may be on their way.
+const LATE: Duration = Duration::from_millis(300);
 
 /// Something that arrived.
 #[derive(Debug)]
@@ -53,13 +57,25 @@ impl Agent {
         Ok(Self { stdin: child.stdin.take(), child, arrivals })
     }
 
+    /// Returns what arrives after the process ended. Whatever it started may keep its streams open, so this does not last.
+    pub(super) fn late(&self) -> Vec<Arrival> {
+        let until = Instant::now() + LATE;
+        let next = || self.arrivals.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+        std::iter::from_fn(next).collect()
+    }
+
     /// Returns how the process ended, once it has.
     pub(super) fn exit(&mut self) -> io::Result<Option<Exit>> {
         Ok(self.child.try_wait()?.map(|status| Exit { code: status.code(), signal: status.signal() }))
     }
 
-    /// Asks the process to end.
+    /// Asks the process to end, and what it started: some programs start themselves again and leave the rest to that.
     pub(super) fn terminate(&self) {
+        if rustix::process::getpgrp() == rustix::process::getpid() {
+            // The group is this driver's own; what is told to itself it takes for a wish to end the agent.
+            let _gone_already = rustix::process::kill_current_process_group(rustix::process::Signal::TERM);
+            return;
+        }
         if let Some(pid) = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw) {
             // It is our own child and not waited for yet, so the number is still its.
             let _gone_already = rustix::process::kill_process(pid, rustix::process::Signal::TERM);

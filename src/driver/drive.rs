@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::acp::Client;
+use super::bounds::exceeded;
 use super::child::{Agent, Arrival};
 use super::console::Console;
 use super::leftovers;
 use super::order::{DriveOrder, note_result, write_outcome};
 use super::talk::{Talk, Wish};
-use crate::agent::{Account, Exit, Signal, Transcript, activity, next_chance};
+use crate::agent::{Account, Exit, Signal, Transcript, Trouble, activity, classify, next_chance, tries_again};
 use crate::config::agents::Protocol;
 use crate::domain::activity::{Doing, Sighting};
-use crate::domain::agent_run::AgentEnd;
+use crate::domain::agent_run::{AgentEnd, says_lost};
 use crate::domain::plain::{plain_line, plain_text};
 use crate::domain::session::{Answer, Ask};
 use crate::domain::ticket::FailureClass;
@@ -94,7 +95,8 @@ struct Driver {
     conversation: Option<String>,
     /// When it has to be gone.
     leaves: Option<Instant>,
-    closed: bool,
+    /// Why it was ended although it would have gone on.
+    given_up: Option<(FailureClass, String)>,
 }
 
 impl Driver {
@@ -139,20 +141,19 @@ impl Driver {
             used: (Usage::default(), None),
             conversation: None,
             leaves: None,
-            closed: false,
+            given_up: None,
         })
     }
 
     fn run(&mut self, told: &AtomicBool) -> io::Result<Exit> {
+        let mut closed = false;
         loop {
             if told.swap(false, Ordering::Relaxed) {
                 self.cancel();
             }
             match self.agent.arrivals.recv_timeout(LOOK) {
-                Ok(Arrival::Out(line)) => self.line(&line),
-                Ok(Arrival::Error(line)) => self.error(&line),
-                Ok(Arrival::Typed(line)) => self.typed(&line),
-                Ok(Arrival::Closed) => self.closed = true,
+                Ok(Arrival::Closed) => closed = true,
+                Ok(arrival) => self.take(&arrival),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
             self.answer();
@@ -162,11 +163,19 @@ impl Driver {
                 self.leaves = Some(Instant::now() + LEAVE);
             }
             // Its last lines may still be on their way when it has gone.
-            if self.closed
-                && let Some(exit) = self.agent.exit()?
-            {
+            if closed && let Some(exit) = self.agent.exit()? {
+                self.agent.late().iter().for_each(|arrival| self.take(arrival));
                 return Ok(exit);
             }
+        }
+    }
+
+    fn take(&mut self, arrival: &Arrival) {
+        match arrival {
+            Arrival::Out(line) => self.line(line),
+            Arrival::Error(line) => self.error(line),
+            Arrival::Typed(line) => self.typed(line),
+            Arrival::Closed => {}
         }
     }
 
@@ -202,6 +211,17 @@ impl Driver {
             if matches!(signal, Signal::TurnEnded { .. }) {
                 self.turn_ended();
             }
+            self.give_up_if_due(&signal);
+        }
+    }
+
+    /// Ends the agent where going on is in vain.
+    fn give_up_if_due(&mut self, signal: &Signal) {
+        let due = exceeded(&self.order, &self.account, signal).filter(|_| self.given_up.is_none());
+        if due.is_some() {
+            self.given_up = due;
+            self.agent.terminate();
+            self.leaves = Some(Instant::now() + LEAVE);
         }
     }
 
@@ -258,13 +278,18 @@ impl Driver {
     }
 
     fn error(&mut self, line: &str) {
-        let line = plain_line(line, MAX_WORDS);
+        let line = plain_line(&without_colours(line), MAX_WORDS);
         if line.is_empty() {
             return;
         }
         self.console.print(&format!("\x1b[2m{line}\x1b[0m\r\n"));
         if self.errors.len() == KEPT_ERRORS {
             self.errors.remove(0);
+        }
+        if let Some(trouble) = tries_again(&line, &self.order.headless.retry_lines) {
+            let signal = Signal::Retrying { attempt: 0, most: 0, wait: Duration::ZERO, trouble };
+            self.account.take(&signal);
+            self.report(&signal);
         }
         self.errors.push(line);
     }
@@ -348,9 +373,9 @@ impl Driver {
     fn end(&self, exit: Exit) -> AgentEnd {
         let ending = self.account.ending(exit, &self.order.headless.errors);
         let failure = ending.failure.map(|(class, words)| {
-            let told = self.errors.last().filter(|_| !self.account.turn_is_over() && exit.code != Some(0));
-            let trouble = told.map(|line| crate::agent::Trouble { text: line.clone(), ..Default::default() });
-            match trouble.map(|trouble| crate::agent::classify(&trouble, &self.order.headless.errors)) {
+            let told = self.errors.last().filter(|_| !self.account.turn_is_over());
+            let trouble = told.map(|line| Trouble { text: line.clone(), ..Trouble::default() });
+            match trouble.map(|trouble| classify(&trouble, &self.order.headless.errors)) {
                 // A program that leaves with a word on its standard error says there what is wrong.
                 Some(known) if !self.account.has_trouble() => {
                     let class = if known == FailureClass::Unknown { class } else { known };
@@ -359,7 +384,10 @@ impl Driver {
                 _ => (class, words),
             }
         });
+        let failure = self.given_up.clone().or(failure);
+        let lost = self.order.resumes && failure.as_ref().is_some_and(|(_, words)| says_lost(words));
         AgentEnd {
+            lost,
             retry_at: next_chance(failure.as_ref()),
             conversation: self
                 .account
@@ -374,6 +402,14 @@ impl Driver {
             last_words: ending.last_words.map(|words| plain_text(&words, MAX_WORDS)),
         }
     }
+}
+
+/// Returns a line without the sequences by which programs colour it.
+fn without_colours(line: &str) -> String {
+    let mut parts = line.split("\u{1b}[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_of_sequence = |c: char| c.is_ascii_digit() || c == ';';
+    parts.fold(first, |text, part| text + part.trim_start_matches(is_of_sequence).strip_prefix('m').unwrap_or(part))
 }
 
 /// Sends a message to the agent. One that left does not read it; its end says why.

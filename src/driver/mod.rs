@@ -6,6 +6,7 @@
 //! nothing about the ticket.
 
 mod acp;
+mod bounds;
 mod child;
 mod claude;
 mod console;

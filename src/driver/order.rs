@@ -39,8 +39,14 @@ pub struct DriveOrder {
     pub model: Option<String>,
     /// The conversation it takes up or was given; `None` where the agent names it.
     pub conversation: Option<String>,
+    /// Whether it takes that conversation up, which may be gone.
+    #[serde(default)]
+    pub resumes: bool,
     /// What that conversation used up before.
     pub before: Usage,
+    /// How many turns it may take; `None` where its program counts them itself, or nobody does.
+    #[serde(default)]
+    pub max_turns: Option<u32>,
     /// The message under which its work is committed for it; `None` means it commits itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,

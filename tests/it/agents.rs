@@ -203,6 +203,39 @@ fi
 }
 
 #[test]
+fn silence_is_named_for_what_the_agent_said_of_it_and_a_conversation_that_is_gone_costs_nothing() {
+    let home = Home::new();
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+case ${1:-} in --again) echo "No session found matching '$2'" >&2; exit 1;; esac
+cat >/dev/null
+if [ -e hung ]; then echo '{"kind":"bye","in":7,"out":1}'; exit; fi
+touch hung
+echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
+printf '\033[31magain: 503 Overloaded\033[0m\n' >&2
+exec sleep 1000
+"#,
+    );
+    let more = "mustEnd: true\n      retryLines: '^again: (.*)'\n      resumeArgs: [--again, '{{ conversation }}']";
+    let record = TEN_LINES.replace("PROGRAM", &program).replace("mustEnd: true", more);
+    let repo = with_ticket(&home, &record, "mine");
+    let once = ONE.replace(
+        "prompt: 'Do {{ title }}'",
+        "prompt: 'Do it', stallSeconds: 3, retry: {attempts: 1, on: {overloaded: {attempts: 2, backoff: 1s}}}",
+    );
+    home.write("aotui/workflows/one.yaml", &once);
+    let (code, ticket) = ran(&home, &repo);
+    assert_eq!((code, ticket["zone"].as_str()), (0, Some("done")), "{ticket:#}");
+    let outcomes: Vec<Value> = events(&home, "attemptEnded").iter().map(|end| end["outcome"].clone()).collect();
+    let kinds: Vec<&str> = outcomes.iter().map(|outcome| outcome["outcome"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["failed", "interrupted", "success"], "{outcomes:#?}");
+    let failure = &outcomes[0]["failure"];
+    assert_eq!((failure["class"].as_str(), failure["message"].as_str()), (Some("overloaded"), Some("503 Overloaded")));
+}
+
+#[test]
 fn an_agent_that_speaks_the_agent_client_protocol_asks_works_and_takes_its_conversation_up_again() {
     let home = Home::new();
     // The first time it ends in the middle of its turn; then it takes the conversation up.

@@ -158,6 +158,11 @@ impl<'a> Values<'a> {
         self.model.as_deref()
     }
 
+    /// Returns how many turns it may take; `None` means as many as it likes.
+    pub(super) fn max_turns(&self) -> Option<u32> {
+        self.max_turns
+    }
+
     /// Returns the path of the file the prompt is in.
     pub(super) fn file(&self) -> &str {
         &self.file

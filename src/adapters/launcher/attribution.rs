@@ -98,6 +98,11 @@ fn prepare(session_dir: &Path, maker: &Maker<'_>, env: &mut BTreeMap<String, Str
     }
     let setting = [("GIT_CONFIG_COUNT", "1"), ("GIT_CONFIG_KEY_0", "core.hooksPath")];
     env.extend(setting.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    env.insert("GIT_CONFIG_VALUE_0".to_owned(), hooks.to_string_lossy().into_owned());
+    let hooks = hooks.to_string_lossy().into_owned();
+    // Programs that add settings of their own behind ours, as Gemini CLI does, would switch the hooks off; what counts as
+    // given on git's own command line comes after all of them.
+    let quoted = hooks.replace('\'', "'\\''");
+    env.insert("GIT_CONFIG_PARAMETERS".to_owned(), format!("'core.hooksPath={quoted}'"));
+    env.insert("GIT_CONFIG_VALUE_0".to_owned(), hooks);
     Ok(())
 }

@@ -3,7 +3,7 @@
 # of commits say which agent made them. It is set for the session alone; the repository's settings are as they were.
 name=${0##*/}
 dir=${0%/*}
-plain() { unset GIT_CONFIG_COUNT; "$@"; }
+plain() { unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS; "$@"; }
 own=$(plain git rev-parse --git-path hooks 2>/dev/null)/$name
 if [ "$own" = "$0" ] || [ ! -x "$own" ]; then own=; fi
 

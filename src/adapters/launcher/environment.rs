@@ -14,14 +14,13 @@ const MAX_VALUE: usize = 64 * 1024;
 const MAX_CAPTURES: usize = 512 * 1024;
 
 /// Variables every session gets.
-const EVERYONE: [&str; 31] = [
+const EVERYONE: [&str; 30] = [
     "PATH",
     "HOME",
     "USER",
     "LOGNAME",
     "SHELL",
     "LANG",
-    "COLORTERM",
     "TZ",
     "TMPDIR",
     "SSH_AUTH_SOCK",
@@ -100,7 +99,9 @@ pub(super) fn of(order: &WorkOrder, desk: &Desk, who: Who) -> BTreeMap<String, S
     };
     let mut env: BTreeMap<String, String> =
         desk.env.iter().filter(|(name, _)| passes(name)).map(|(name, value)| (name.clone(), clean(value))).collect();
-    env.insert("TERM".to_owned(), "xterm-256color".to_owned());
+    // What the screen of a session understands, whatever the terminal it is shown in.
+    let screen = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
+    env.extend(screen.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let mut left = MAX_CAPTURES;
     for (key, value) in order.ticket.progress.known() {
         let value = clean(value);

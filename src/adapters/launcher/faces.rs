@@ -137,6 +137,8 @@ impl Bench {
                 Some(resumed) if by_protocol => Some(resumed.id.clone()),
                 _ => argv::names_conversation(headless).then(|| values.conversation().to_owned()),
             },
+            resumes: values.resumed().is_some(),
+            max_turns: values.max_turns().filter(|_| values.record().max_turns_arg.is_none()),
             before: values.resumed().map(|conversation| conversation.usage).unwrap_or_default(),
             commit: values.record().leaves.uncommitted.then(|| order.ticket.brief.title.clone()),
         };

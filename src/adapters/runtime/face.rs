@@ -233,8 +233,9 @@ async fn typed(dir: &SessionDir, order: &FaceOrder, pane: &Pane, text: &str) -> 
         let until = Instant::now() + TAKEN;
         while Instant::now() < until {
             let heard = Heard::read(dir.path()).is_some_and(|heard| heard.prompts > before);
-            let works = reading(order, pane).is_some_and(|seen| seen.doing == Doing::Working);
-            if heard || works {
+            // What it asks now it did not ask before.
+            let goes_on = |doing| matches!(doing, Doing::Working | Doing::Waiting { .. });
+            if heard || reading(order, pane).is_some_and(|seen| goes_on(seen.doing)) {
                 return Ok(());
             }
             sleep(LOOK / 4).await;

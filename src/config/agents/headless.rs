@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{Counting, FIELDS, KINDS, Rule, Signal, StreamRules, TextRule, read_text};
+use crate::agent::{Counting, FIELDS, KINDS, Pattern, Rule, Signal, StreamRules, TextRule, read_text};
 use crate::config::fields::{Fields, Report, list, one_of, scalar};
 use crate::config::yaml::{Node, Value};
 use crate::domain::ticket::FailureClass;
@@ -26,6 +26,9 @@ pub struct Headless {
     pub usage_line: Option<String>,
     /// What its errors mean, before the rules every agent has.
     pub errors: Vec<TextRule>,
+    /// What lines of its standard error look like that say it tries a request again.
+    #[serde(default)]
+    pub retry_lines: Vec<Pattern>,
 }
 
 /// What a headless agent speaks.
@@ -100,6 +103,9 @@ pub(super) fn parse(name: &str, mut headless: Headless, node: &Node, report: &mu
     }
     if let Some(node) = fields.get("stream") {
         headless.stream.rules = rules(node, 0, report);
+    }
+    if fields.get("retryLines").is_some() {
+        headless.retry_lines = super::terminal::patterns(&mut fields, "retryLines", report);
     }
     if let Some(node) = fields.get("errors") {
         headless.errors = list(node, "`errors`", report).iter().filter_map(|node| error(node, report)).collect();

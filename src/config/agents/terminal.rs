@@ -126,7 +126,8 @@ fn rule(node: &Node, report: &mut Report) -> Option<FaceRule> {
     Some(FaceRule { is, title, sees, unless, last })
 }
 
-fn patterns(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<Pattern> {
+/// Reads one regular expression or a list of them; reports defects.
+pub(super) fn patterns(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Vec<Pattern> {
     let Some(node) = fields.get(key) else { return Vec::new() };
     let texts: Vec<At<String>> = match &node.value {
         Value::List(items) => items.iter().filter_map(scalar).collect(),

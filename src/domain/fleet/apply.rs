@@ -388,7 +388,7 @@ fn end_attempt(progress: &mut Progress, at: Timestamp, outcome: &Outcome, captur
 }
 
 /// Returns the agent at work.
-fn agent_of(progress: &Progress) -> Option<AgentName> {
+pub(super) fn agent_of(progress: &Progress) -> Option<AgentName> {
     match &progress.status {
         Status::Running { agent, .. } | Status::Stopping { agent, .. } => agent.clone(),
         _ => None,

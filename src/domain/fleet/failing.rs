@@ -186,8 +186,7 @@ fn next(progress: &Progress, key: &TicketKey, phase: &Phase, class: FailureClass
     let is_agent = matches!(phase.kind, PhaseKind::Agent { .. });
     let seed = |n: u32| format!("{key} {} {} {class:?} {n}", phase.id, progress.sessions);
     let alone = retry.on.get(&class).map(|again| (*again, retry.spread));
-    let provider = matches!(class, FailureClass::RateLimit | FailureClass::Overloaded | FailureClass::Network);
-    let built_in = (is_agent && provider).then_some((PROVIDER, SPREAD));
+    let built_in = (is_agent && passes_by_itself(class)).then_some((PROVIDER, SPREAD));
     if let Some((again, spread)) = alone.or(built_in) {
         let failed = failed_so(progress, phase, class).saturating_add(1);
         if failed < again.attempts {
@@ -214,6 +213,15 @@ fn next(progress: &Progress, key: &TicketKey, phase: &Phase, class: FailureClass
         }
         _ => Next::Edge,
     }
+}
+
+/// Says whether it is the provider that fails so, and not the work.
+pub(super) fn is_of_provider(class: FailureClass) -> bool {
+    passes_by_itself(class) || account::concerns_account(class)
+}
+
+fn passes_by_itself(class: FailureClass) -> bool {
+    matches!(class, FailureClass::RateLimit | FailureClass::Overloaded | FailureClass::Network)
 }
 
 /// Counts the attempts of this visit that failed so, one after the other, up to now.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::failing::Failing;
+use super::apply::agent_of;
+use super::failing::{Failing, is_of_provider};
 use super::on_time::timed_out;
 use super::proving::proof;
 use super::step::Turn;
 use super::talk::{Told, unfinished};
+use crate::domain::agent_run::{AgentEnd, says_lost};
 use crate::domain::effect::{Ready, Report, SessionEnd};
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::gate::Proving;
@@ -127,6 +129,9 @@ impl Turn<'_> {
             return self.person_left(key);
         }
         let told = self.fleet.ticket(key).map(|ticket| ticket.progress.told()).unwrap_or_default();
+        if self.lost_its_conversation(key, phase, &told, &tail) {
+            return self.interrupted(key, phase);
+        }
         match (code, &phase.kind) {
             (_, _) if told == Told::Done => self.work_done(key, phase, captures),
             (Some(0), _) if told == Told::Nothing => self.work_done(key, phase, captures),
@@ -143,6 +148,23 @@ impl Turn<'_> {
                 self.attempt_failed_with(key, phase, Failing { failure, until, captures });
             }
         }
+    }
+
+    /// Returns whether an agent did nothing, as the conversation that it was to take up is gone; it is forgotten then.
+    fn lost_its_conversation(&mut self, key: &TicketKey, phase: &Phase, told: &Told, tail: &str) -> bool {
+        let Some(ticket) = self.fleet.ticket(key) else { return false };
+        let progress = &ticket.progress;
+        if progress.agent_end.as_ref().is_some_and(|end| end.lost) {
+            return true;
+        }
+        // On a screen of its own nothing but its last words says so.
+        let takes_up = progress.conversation_to_resume(&phase.id, agent_of(progress).as_ref()).is_some();
+        let lost = takes_up && *told == Told::Nothing && says_lost(tail);
+        if lost {
+            let end = Box::new(AgentEnd { lost, ..AgentEnd::default() });
+            self.note(key, TicketEvent::AgentEnded { end });
+        }
+        lost
     }
 
     /// Runs the phase again as if its session had never been, unless its sessions vanish one after the other.
@@ -183,7 +205,7 @@ impl Turn<'_> {
                 self.note(key, end(Outcome::Skipped));
                 self.note(key, TicketEvent::Retried { phase: Some(phase.id.clone()) });
             }
-            AfterStop::Fail { failure } => self.attempt_failed(key, phase, failure),
+            AfterStop::Fail { failure } => self.ended_for(key, phase, failure),
             // The work is done and stays; only the look at it is taken again.
             AfterStop::RunLater if self.looks(key) => self.note(key, proof(Proving::Lost)),
             AfterStop::RunLater => self.note(key, end(Outcome::Stopped)),
@@ -200,6 +222,21 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// Records an attempt that was ended. An agent that was silent because its provider made it wait says so at its end.
+    fn ended_for(&mut self, key: &TicketKey, phase: &Phase, failure: Failure) {
+        let progress = self.fleet.ticket(key).map(|ticket| &ticket.progress);
+        let told = progress.map(Progress::told).unwrap_or_default();
+        let until = progress.and_then(|progress| progress.agent_end.as_ref()?.retry_at);
+        let failing = match (failure.class, told) {
+            (FailureClass::Stalled, Told::Failed(class, message)) if is_of_provider(class) => {
+                let failure = Failure { class, message, evidence: failure.message };
+                Failing { failure, until, captures: BTreeMap::new() }
+            }
+            _ => Failing { failure, until: None, captures: BTreeMap::new() },
+        };
+        self.attempt_failed_with(key, phase, failing);
     }
 
     /// Returns whether what runs for the ticket looks for its gates.

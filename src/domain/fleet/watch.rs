@@ -4,6 +4,7 @@
 
 use super::Fleet;
 use super::step::Turn;
+use crate::domain::activity::Doing;
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::effect::{Effect, Signs};
 use crate::domain::event::TicketEvent;
@@ -43,7 +44,9 @@ impl Fleet {
             return None;
         }
         // Who is done only waits for whoever looks at it, and gates have a time of their own.
-        let waits = !progress.requests.is_empty() || progress.turn == Some(AgentTurn::Ended);
+        let seen = self.live.activity.get(session).map(|activity| activity.sighting.doing);
+        let asks = !progress.requests.is_empty() || matches!(seen, Some(Doing::Waiting { .. }));
+        let waits = asks || progress.turn == Some(AgentTurn::Ended);
         if self.mode.is_frozen() || waits || progress.proof.step.is_some() {
             return None;
         }

@@ -1,7 +1,9 @@
 //! What a user would tell about agents that hang, and about agents that only seem to.
 
 use super::world::{World, agent, decided_again, done, exited, phase};
+use crate::domain::activity::{Doing, Sighting, Source, Wait};
 use crate::domain::agent_report::AgentReport;
+use crate::domain::agent_run::AgentEnd;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report, Signs};
@@ -123,4 +125,37 @@ fn the_next_engine_asks_at_once_and_believes_what_the_session_wrote_meanwhile() 
     let now = world.now;
     assert_eq!(looks(&mut world, wrote(now, now)), 1);
     assert_eq!(world.place("A").zone, Zone::Working);
+}
+
+#[test]
+fn an_agent_that_asks_on_its_own_screen_is_not_silent_however_long_nobody_looks() {
+    let mut world = at_work();
+    let seen = |world: &mut World, doing| {
+        let (session, sighting) = (world.session("A"), Sighting::new(doing, Source::Screen));
+        world.report(Report::Agent { session, report: AgentReport::Activity { sighting } });
+    };
+    seen(&mut world, Doing::Waiting { what: Wait::Permission });
+    world.wait(7200);
+    assert_eq!((looks(&mut world, Signs::default()), world.place("A").zone), (0, Zone::Respond));
+    seen(&mut world, Doing::Working);
+    let answered = world.now;
+    world.wait(1);
+    assert_eq!(looks(&mut world, wrote(answered, answered)), 1);
+    assert_eq!(world.place("A").zone, Zone::Working);
+}
+
+#[test]
+fn an_agent_that_was_silent_because_its_provider_made_it_wait_failed_for_that() {
+    let mut world = at_work();
+    world.wait(600);
+    looks(&mut world, Signs::default());
+    let session = world.session("A");
+    let failure = Some((FailureClass::UsageLimit, "out of quota".to_owned()));
+    let end = Box::new(AgentEnd { failure, ..AgentEnd::default() });
+    world.report(Report::AgentEnded { session: session.clone(), end });
+    world.report(Report::SessionEnded { session, end: exited(1, world.now) });
+    let place = world.place("A");
+    assert_eq!((place.zone, place.why.as_str()), (Zone::Waiting, "usage limit of claude"));
+    assert_eq!(world.ticket("A").progress.attempt, 0);
+    decided_again(&world);
 }
