@@ -25,7 +25,7 @@ use crate::config::agents::{AgentRecord, PromptVia};
 use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
-use crate::domain::gate::Step;
+use crate::domain::gate::{BASELINE, Step};
 use crate::domain::leaves::Artifact;
 use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
@@ -267,6 +267,8 @@ impl Bench {
             learned: progress.proof.learned,
             artifacts: self.desk.artifacts(order),
             store: self.desk.store(order),
+            begin: order.begin.clone(),
+            baseline: order.offered.artifact(BASELINE).map(|kept| self.desk.store(order).join(&kept.hash)),
         };
         let dir = self.desk.sessions_dir.join(order.session.to_string());
         let written = make_private(&dir).and_then(|()| gates::write_order(&dir, &check));

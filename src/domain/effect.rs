@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::agent_report::AgentReport;
 use super::agent_run::AgentEnd;
-use super::gate::CheckReport;
+use super::gate::{CheckReport, Gate};
 use super::ids::{AgentName, PhaseId, RequestId, SessionId, TicketKey};
 use super::leaves::Offered;
 use super::permission::PermissionRule;
@@ -127,6 +127,8 @@ pub struct WorkOrder {
     pub captures: BTreeSet<String>,
     /// What others left that it may use.
     pub offered: Offered,
+    /// Tests whose results are kept before anything is changed; empty unless this is its ticket's first look.
+    pub begin: Vec<Gate>,
 }
 
 /// What came back from the world. Late, duplicate and unknown reports are ignored by rule.

@@ -28,6 +28,9 @@ pub(super) const SAME_FAILURES: usize = 3;
 /// The verdict that means that all is well.
 pub const PASS: &str = "pass";
 
+/// The artifact that says what tests came to when their ticket began.
+pub const BASELINE: &str = "baseline.json";
+
 /// A check that a phase has to pass.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,6 +41,16 @@ pub struct Gate {
     pub check: Check,
     /// Seconds a program of it may take.
     pub timeout_seconds: u64,
+}
+
+impl Gate {
+    /// Returns the text for `sh` that it runs; `None` where it runs none.
+    pub fn script(&self) -> Option<&str> {
+        match &self.check {
+            Check::Command { script } | Check::Tests { script, .. } => Some(script),
+            _ => None,
+        }
+    }
 }
 
 /// What a gate checks.
@@ -71,6 +84,9 @@ pub enum Check {
         compare: bool,
         /// Whether those that failed before the phase may still fail.
         known_failures: bool,
+        /// Whether they are compared with what they came to when the ticket began, not before the phase.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        since_begin: bool,
     },
     /// Each test the ticket added or changed asserts something and calls something that is not of the tests themselves.
     FakeTests,

@@ -9,7 +9,7 @@ use super::decision::Seen;
 use super::effect::{Effect, Ready, Report, SessionEnd, WorkOrder};
 use super::event::{Event, Recorded, TicketEvent};
 use super::fleet::{Fleet, Input, Outbox, Policy};
-use super::gate::{Before, Check, CheckReport, GateResult, PASS, Proving, Step, Verdict};
+use super::gate::{BASELINE, Before, Check, CheckReport, GateResult, Made, PASS, Proving, Step, Verdict};
 use super::ids::{BadName, PhaseId, PlanId, TicketId, TicketKey};
 use super::plan::Plan;
 use super::session::Outcome;
@@ -178,7 +178,9 @@ impl Walk {
         let key = order.ticket.brief.key.clone();
         if let Some(step) = &order.ticket.progress.proof.step {
             let results = if *step == Step::Look { Vec::new() } else { gate_results(order) };
-            let report = CheckReport { stands: Before::default(), results, made: Vec::new() };
+            let begun = Made { name: BASELINE.to_owned(), hash: String::new(), bytes: 0 };
+            let made = if order.begin.is_empty() { Vec::new() } else { vec![begun] };
+            let report = CheckReport { stands: Before::default(), results, made };
             return Report::SessionEnded { session: order.session.clone(), end: SessionEnd::Checked { report } };
         }
         if matches!(order.phase.kind, PhaseKind::Agent { .. }) && self.wants_tasks() {

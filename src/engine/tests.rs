@@ -248,7 +248,7 @@ fn order(worktree: &str) -> WorkOrder {
     let plan = serde_json::from_value(serde_json::json!({ "id": "p", "name": "p" })).unwrap();
     let session = SessionId::new(ticket.brief.key.clone(), 1);
     let (captures, offered) = (Default::default(), Default::default());
-    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None, captures, offered }
+    WorkOrder { session, plan, ticket: Arc::new(ticket), phase, agent: None, captures, offered, begin: Vec::new() }
 }
 
 fn executor(world: &Arc<World>) -> (Executor, mpsc::Receiver<Arrival>) {

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::baseline::{Baseline, Run};
+use super::judge::{Earlier, judge};
 use super::order::{CheckOrder, write_report};
 use super::program::{self, Ran};
 use super::{results, store};
 use crate::adapters::workspace::Standing;
-use crate::domain::gate::{Before, Check, CheckReport, Counts, Gate, GateResult, MAX_EVIDENCE, Made};
+use crate::domain::gate::{BASELINE, Before, Check, CheckReport, Counts, Gate, GateResult, MAX_EVIDENCE, Made};
 use crate::slots::SlotError;
 
 /// Characters of output kept of a gate that passed.
@@ -38,12 +40,12 @@ pub(super) struct Checker {
 
 /// What a gate found, before it is put on record.
 pub(super) struct Finding {
-    passed: bool,
-    says: String,
+    pub(super) passed: bool,
+    pub(super) says: String,
     command: Option<String>,
     exit_code: Option<i32>,
-    evidence: String,
-    tests: Option<Counts>,
+    pub(super) evidence: String,
+    pub(super) tests: Option<Counts>,
 }
 
 impl Finding {
@@ -55,7 +57,7 @@ impl Finding {
         Self { passed: false, evidence: evidence.into(), ..Self::pass(says) }
     }
 
-    fn of_program(command: &str, ran: Ran) -> Self {
+    pub(super) fn of_program(command: &str, ran: Ran) -> Self {
         let passed = ran.code == Some(0);
         let says = if passed { "passed".to_owned() } else { ran.how };
         let kept = if passed { KEPT_OF_PASSED } else { MAX_EVIDENCE };
@@ -80,7 +82,7 @@ impl Checker {
             stands.left.clone_from(&kept.left);
         }
         for gate in &self.order.gates {
-            let Check::Tests { script, compare: true, .. } = &gate.check else { continue };
+            let Check::Tests { script, compare: true, since_begin: false, .. } = &gate.check else { continue };
             if let Some(counts) = self.baseline(gate, script, &stands.tree)? {
                 println!("{}: {} passed, {} failed before the phase", gate.name, counts.passed, counts.failed);
                 stands.tests.insert(gate.name.clone(), counts);
@@ -90,7 +92,24 @@ impl Checker {
             let names: Vec<&str> = self.order.gates.iter().filter_map(artifact_of).collect();
             store::clear(dir, &names)?;
         }
-        Ok(CheckReport { stands, ..CheckReport::default() })
+        let made = self.begin(&stands)?;
+        Ok(CheckReport { stands, made: made.into_iter().collect(), ..CheckReport::default() })
+    }
+
+    /// Runs the tests whose results are wanted from the ticket's begin, and keeps what they come to.
+    fn begin(&self, stands: &Before) -> color_eyre::Result<Option<Made>> {
+        if self.order.begin.is_empty() {
+            return Ok(None);
+        }
+        let mut baseline = Baseline::new(stands);
+        for gate in &self.order.begin {
+            let Check::Tests { script, .. } = &gate.check else { continue };
+            println!("\x1b[1m▸ {} (when the ticket begins, to compare)\x1b[0m\n$ {script}", gate.name);
+            let ran = program::run(script, &self.order.worktree, Duration::from_secs(gate.timeout_seconds))?;
+            let (exited_well, results) = (ran.code == Some(0), results::read(&ran.output, ran.whole));
+            baseline.runs.push(Run { command: script.clone(), exited_well, results });
+        }
+        Ok(Some(store::keep(&self.order.store, BASELINE, &serde_json::to_vec_pretty(&baseline)?)?))
     }
 
     /// Returns what the tests come to before the phase. What an earlier visit that failed left does not count: then it is
@@ -103,7 +122,7 @@ impl Checker {
         }
         println!("\x1b[1m▸ {} (before the phase, to compare)\x1b[0m\n$ {script}", gate.name);
         let ran = program::run(script, &self.order.worktree, Duration::from_secs(gate.timeout_seconds))?;
-        let now = results::counts(&ran.output);
+        let now = results::read(&ran.output, ran.whole).map(|results| results.counts(results::NAMES));
         let most = |counts: &Counts| counts.passed;
         Ok(now.into_iter().chain(kept.cloned()).max_by_key(most))
     }
@@ -137,10 +156,18 @@ impl Checker {
             Check::CleanTree => self.clean_tree(now),
             Check::NoTodo { words } => self.no_todo(words, now),
             Check::NoSecrets => self.no_secrets(now),
-            Check::Tests { script, compare, known_failures } => {
-                let ran = self.run(gate, script)?;
+            Check::Tests { script, known_failures, since_begin: true, .. } => {
+                let baseline = self.order.baseline.as_deref().map(Baseline::read).transpose()?;
+                let Some(run) = baseline.as_ref().and_then(|baseline| baseline.run(script)) else {
+                    let why = "nobody knows what these tests came to when the ticket began";
+                    return Ok(Finding::fail(why, "Add the ticket again: they are run when it begins."));
+                };
+                Ok(judge(script, self.run(gate, script)?, &Earlier::Begin(run), *known_failures))
+            }
+            Check::Tests { script, compare, known_failures, .. } => {
                 let before = before.tests.get(&gate.name).filter(|_| *compare || *known_failures);
-                Ok(tests(script, ran, before, *known_failures))
+                let earlier = before.map_or(Earlier::Nothing, Earlier::Phase);
+                Ok(judge(script, self.run(gate, script)?, &earlier, *known_failures))
             }
             Check::FakeTests => self.fake_tests(now),
             Check::Scope { paths } => self.scope(paths, before, now),
@@ -192,52 +219,6 @@ fn artifact_of(gate: &Gate) -> Option<&str> {
     }
 }
 
-/// Judges a test run.
-fn tests(script: &str, ran: Ran, before: Option<&Counts>, known_failures: bool) -> Finding {
-    let exit_ok = ran.code == Some(0);
-    let how = ran.how.clone();
-    let counts = results::counts(&ran.output);
-    let mut found = Finding::of_program(script, ran);
-    let problem = match &counts {
-        None => Some(format!("{how}, and its output names no test results that are known: are any run?")),
-        Some(counts) => problem(counts, before, exit_ok, known_failures, &how),
-    };
-    let of = |counts: &Counts| {
-        let skipped = if counts.skipped > 0 { format!(", {} skipped", counts.skipped) } else { String::new() };
-        let before = before.map(|before| format!(" (before: {} passed)", before.passed)).unwrap_or_default();
-        format!("{} passed, {} failed{skipped}{before}", counts.passed, counts.failed)
-    };
-    found.passed = problem.is_none();
-    found.says = problem.or_else(|| counts.as_ref().map(of)).unwrap_or_default();
-    found.tests = counts;
-    found
-}
-
-/// Says what speaks against a test run; `None` where nothing does.
-fn problem(now: &Counts, before: Option<&Counts>, exit_ok: bool, known_failures: bool, how: &str) -> Option<String> {
-    let (ran, failing) = (now.passed + now.failed, &now.failing);
-    if ran == 0 {
-        return Some("not one test was run".to_owned());
-    }
-    if let Some(before) = before.filter(|before| now.passed < before.passed) {
-        return Some(format!("{} tests pass, and {} did before the phase", now.passed, before.passed));
-    }
-    let new: Vec<&str> = match before.filter(|_| known_failures) {
-        Some(before) => failing.iter().filter(|name| !before.failing.contains(name)).map(String::as_str).collect(),
-        None => failing.iter().map(String::as_str).collect(),
-    };
-    let tolerated = known_failures && new.is_empty() && before.is_some_and(|before| now.failed <= before.failed);
-    if now.failed > 0 && !tolerated {
-        let named = if new.is_empty() { String::new() } else { format!(": {}", new.join(", ")) };
-        let which = if known_failures && !new.is_empty() { "tests failed that did not before" } else { "tests failed" };
-        return Some(format!(
-            "{} of {ran} {which}{named}",
-            if which == "tests failed" { now.failed as usize } else { new.len() }
-        ));
-    }
-    (!exit_ok && !tolerated).then(|| format!("{} tests passed, but it {how}", now.passed))
-}
-
 fn result(gate: String, found: Finding, tree: &str, begun: Instant) -> GateResult {
     GateResult {
         gate,
@@ -282,33 +263,6 @@ fn end_of(output: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counts(passed: u32, failed: u32, failing: &[&str]) -> Counts {
-        Counts { passed, failed, skipped: 0, failing: failing.iter().map(|name| (*name).to_owned()).collect() }
-    }
-
-    #[test]
-    fn a_test_run_passes_only_with_tests_that_pass_and_no_fewer_than_before() {
-        let judged = |now: &Counts, before: Option<&Counts>, ok| problem(now, before, ok, false, "exited with code 1");
-        assert_eq!(judged(&counts(3, 0, &[]), None, true), None);
-        assert_eq!(judged(&counts(3, 0, &[]), Some(&counts(3, 0, &[])), true), None);
-        assert_eq!(judged(&counts(0, 0, &[]), None, true).unwrap(), "not one test was run");
-        assert_eq!(
-            judged(&counts(2, 0, &[]), Some(&counts(3, 0, &[])), true).unwrap(),
-            "2 tests pass, and 3 did before the phase"
-        );
-        assert_eq!(judged(&counts(2, 1, &["a"]), None, false).unwrap(), "1 of 3 tests failed: a");
-        assert_eq!(judged(&counts(2, 0, &[]), None, false).unwrap(), "2 tests passed, but it exited with code 1");
-    }
-
-    #[test]
-    fn failures_that_were_there_before_may_stay_where_the_workflow_says_so_and_new_ones_are_named() {
-        let before = counts(5, 2, &["a", "b"]);
-        let judged = |now: &Counts| problem(now, Some(&before), false, true, "exited with code 101");
-        assert_eq!(judged(&counts(6, 1, &["a"])), None);
-        assert_eq!(judged(&counts(5, 2, &["a", "c"])).unwrap(), "1 of 7 tests failed that did not before: c");
-        assert!(judged(&counts(5, 3, &[])).is_some());
-    }
 
     #[test]
     fn the_end_of_an_output_begins_with_a_whole_line() {

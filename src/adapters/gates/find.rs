@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::check::{Checker, Finding, listed};
 use super::{fake, lines, store};
-use crate::domain::gate::{Before, Check, Made};
+use crate::domain::gate::{Before, Gate, Made};
 
 /// Most places that evidence lists.
 const PLACES_SHOWN: usize = 30;
@@ -110,10 +110,7 @@ impl Checker {
 
     /// Returns the files of the repository that the commands of the gates name.
     fn run_by_gates(&self, there: &[PathBuf]) -> Vec<String> {
-        let scripts = self.order.gates.iter().filter_map(|gate| match &gate.check {
-            Check::Command { script } | Check::Tests { script, .. } => Some(script),
-            _ => None,
-        });
+        let scripts = self.order.gates.iter().filter_map(Gate::script);
         let words = scripts.flat_map(|script| script.split(|c: char| c.is_whitespace() || "\"'();&|<>=".contains(c)));
         let names = words.map(|word| word.strip_prefix("./").unwrap_or(word)).filter(|word| !word.is_empty());
         names.filter(|name| there.iter().any(|path| path == Path::new(name))).map(str::to_owned).collect()

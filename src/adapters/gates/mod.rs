@@ -4,9 +4,11 @@
 //! whole and found again like any other. It speaks to the engine by one file, `checks.json`, written whole at the end. It
 //! never decides what the findings mean, and nothing of a repository runs but the commands of the gates themselves.
 
+mod baseline;
 mod check;
 mod fake;
 mod find;
+mod judge;
 mod lines;
 mod order;
 mod program;

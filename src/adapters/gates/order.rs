@@ -41,6 +41,12 @@ pub struct CheckOrder {
     pub artifacts: Option<PathBuf>,
     /// The directory in which artifacts are kept.
     pub store: PathBuf,
+    /// Tests whose results are to be kept before anything is changed; empty in all looks but a ticket's first.
+    #[serde(default)]
+    pub begin: Vec<Gate>,
+    /// The file that has those results; `None` where nobody kept them.
+    #[serde(default)]
+    pub baseline: Option<PathBuf>,
 }
 
 impl CheckOrder {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Bytes of output kept from its end; a report of test results is there.
-const KEPT: usize = 512 * 1024;
+const KEPT: usize = 4 * 1024 * 1024;
 /// How long a command that took too long has to leave.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long output is still read when the command has ended: what it left in the background may hold the pipe.
@@ -28,6 +28,8 @@ pub(super) struct Ran {
     pub(super) how: String,
     /// The end of what it wrote to both outputs.
     pub(super) output: String,
+    /// Whether that is all of it.
+    pub(super) whole: bool,
 }
 
 /// Runs `script` with `sh` in `dir`, for at most `limit`.
@@ -59,7 +61,8 @@ pub(super) fn run(script: &str, dir: &Path, limit: Duration) -> io::Result<Ran> 
         (true, None, Some(signal)) => format!("was ended by {}", crate::domain::session::signal_words(signal)),
         (true, None, None) => "ended without an exit code".to_owned(),
     };
-    Ok(Ran { code: status.code().filter(|_| in_time), how, output: kept.text() })
+    let whole = !kept.lost;
+    Ok(Ran { code: status.code().filter(|_| in_time), how, output: kept.text(), whole })
 }
 
 /// Shows and keeps output until the command has ended; `None` where its time is up.
@@ -117,21 +120,26 @@ fn read_all(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
 
 /// The end of some output.
 #[derive(Debug, Default)]
-struct Kept(VecDeque<u8>);
+struct Kept {
+    end: VecDeque<u8>,
+    /// Whether something before it was lost.
+    lost: bool,
+}
 
 impl Kept {
     fn take(&mut self, piece: &[u8]) {
         let mut out = io::stdout().lock();
         // Nobody may look; the check goes on.
         let _ = out.write_all(piece).and_then(|()| out.flush());
-        self.0.extend(piece);
-        let more = self.0.len().saturating_sub(KEPT);
-        self.0.drain(..more);
+        self.end.extend(piece);
+        let more = self.end.len().saturating_sub(KEPT);
+        self.lost |= more > 0;
+        self.end.drain(..more);
     }
 
     /// Returns it as text without escape sequences.
     fn text(mut self) -> String {
-        without_escapes(&String::from_utf8_lossy(self.0.make_contiguous()))
+        without_escapes(&String::from_utf8_lossy(self.end.make_contiguous()))
     }
 }
 

@@ -1,14 +1,45 @@
 //! Reads from a test run's output how many tests passed, failed and were left out: cargo, nextest, pytest, unittest, jest,
 //! vitest, mocha, node, go, maven, gradle's JUnit reports and TAP. What it does not know counts for nothing.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::gate::Counts;
 
-/// Most names of failing tests kept.
-const NAMES: usize = 50;
+/// Most names of failing tests that a gate puts on record.
+pub(super) const NAMES: usize = 50;
+
+/// Most names that are known of one run.
+const KNOWN: usize = 50_000;
+
+/// What a test run came to, by name as far as its output has names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Results {
+    /// How many passed.
+    pub(super) passed: u32,
+    /// How many failed.
+    pub(super) failed: u32,
+    /// How many were left out.
+    pub(super) skipped: u32,
+    /// The names of those that passed.
+    pub(super) passing: Vec<String>,
+    /// The names of those that failed.
+    pub(super) failing: Vec<String>,
+    /// Whether those are all: output that was too long lost its beginning.
+    pub(super) whole: bool,
+}
+
+impl Results {
+    /// Returns the numbers, and the names of at most so many that failed.
+    pub(super) fn counts(&self, names: usize) -> Counts {
+        let failing = self.failing.iter().take(names).cloned().collect();
+        Counts { passed: self.passed, failed: self.failed, skipped: self.skipped, failing }
+    }
+}
 
 /// Numbers of a summary line by the words beside them; a line may have several.
 static BESIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -21,20 +52,32 @@ static BESIDE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 static BEHIND: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"(?i)\b(tests run|tests|pass|fail|failures|errors|skipped)(?::? |=)"?(\d+)"?"#).ok());
 
-/// Names of failing tests.
-static FAILING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// Names of tests that passed.
+static PASSING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"^(?:test (\S+) \.\.\. FAILED|FAILED (\S+)|\s*--- FAIL: (\S+)|\s*not ok \d+ -? ?(.+)|\s*FAIL \[.*\] (.+))",
+        r"^(?:test (.+) \.\.\. ok|(\S+::.+) PASSED(?: +\[ *\d+%\])?|\s*--- PASS: (\S+)(?: .*)?|\s*ok \d+ -? ?(.+)|\s*PASS \[[^\]]*\] +(.+)|\s*[✓✔] (.+)|(\S+ \(\S+\)) \.\.\. ok|(\S.* > .+) PASSED)$",
     )
     .ok()
 });
 
-/// Returns what the tests came to; `None` where the output says nothing that is known.
-pub(super) fn counts(output: &str) -> Option<Counts> {
+/// Names of tests that failed.
+static FAILING: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?:test (.+) \.\.\. FAILED|FAILED ([^\s(]\S*)(?: - .*)?|(\S+::.+) FAILED(?: +\[ *\d+%\])?|\s*--- FAIL: (\S+)(?: .*)?|\s*not ok \d+ -? ?(.+)|\s*FAIL \[[^\]]*\] +(.+)|\s*[✕✗✖×] (.+)|(\S+ \(\S+\)) \.\.\. (?:FAIL|ERROR)|(\S.* > .+) FAILED)$",
+    )
+    .ok()
+});
+
+/// How long a test took, which is no part of its name.
+static TOOK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?: \(?[\d.]+ ?m?s\)?| # time.*)$").ok());
+
+/// Returns what the tests came to; `None` where the output says nothing that is known. `whole` says that it is all of it.
+pub(super) fn read(output: &str, whole: bool) -> Option<Results> {
     let mut readers = [cargo, junit, summary_lines, go, unittest, maven, plain_summary].into_iter();
-    let mut counts = readers.find_map(|reader| reader(output))?;
-    counts.failing = failing(output);
-    Some(counts)
+    let Counts { passed, failed, skipped, .. } = readers.find_map(|reader| reader(output))?;
+    let (passing, failing) = (named(output, PASSING.as_ref()), named(output, FAILING.as_ref()));
+    let whole = whole && passing.len().max(failing.len()) < KNOWN;
+    Some(Results { passed, failed, skipped, passing, failing, whole })
 }
 
 fn sum(counts: impl Iterator<Item = Counts>) -> Option<Counts> {
@@ -177,16 +220,19 @@ fn plain_summary(output: &str) -> Option<Counts> {
     sum(output.lines().filter(is_summary).filter_map(beside))
 }
 
-fn failing(output: &str) -> Vec<String> {
-    let Some(regex) = FAILING.as_ref() else { return Vec::new() };
-    let mut names: Vec<String> = Vec::new();
-    for line in output.lines() {
-        let Some(hit) = regex.captures(line) else { continue };
-        let name = hit.iter().skip(1).flatten().next().map(|name| name.as_str().trim().to_owned());
-        names.extend(name.filter(|name| !names.contains(name)));
-    }
-    names.truncate(NAMES);
-    names
+/// Returns the names that lines have by one of those patterns, each once.
+fn named(output: &str, pattern: Option<&Regex>) -> Vec<String> {
+    let Some(pattern) = pattern else { return Vec::new() };
+    let mut seen = BTreeSet::new();
+    let name = |line: &str| {
+        let hit = pattern.captures(line.trim_end())?;
+        let name = hit.iter().skip(1).flatten().next()?.as_str();
+        let name = TOOK.as_ref().map_or(name.into(), |took| took.replace(name, ""));
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    };
+    // TAP's word for what was left out.
+    let ran = |line: &&str| ![" # SKIP", " # TODO"].iter().any(|left_out| line.contains(left_out));
+    output.lines().filter(ran).filter_map(name).filter(|name| seen.insert(name.clone())).take(KNOWN).collect()
 }
 
 fn number(count: usize) -> u32 {
@@ -195,10 +241,8 @@ fn number(count: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     fn read(output: &str) -> Option<(u32, u32, u32)> {
-        counts(output).map(|counts| (counts.passed, counts.failed, counts.skipped))
+        super::read(output, true).map(|found| (found.passed, found.failed, found.skipped))
     }
 
     #[test]
@@ -236,8 +280,38 @@ mod tests {
     }
 
     #[test]
-    fn failing_tests_are_named() {
-        let output = "test a::b ... FAILED\nFAILED tests/x.py::test_y - assert 1\n--- FAIL: TestC (0.0s)\ntest result: FAILED. 0 passed; 3 failed";
-        assert_eq!(counts(output).unwrap().failing, ["a::b", "tests/x.py::test_y", "TestC"]);
+    fn tests_are_named_by_what_they_came_to_without_how_long_they_took() {
+        let named = |output: &str| {
+            let found = super::read(output, true).unwrap();
+            (found.passing.join(" "), found.failing.join(" "))
+        };
+        let both = |passing: &str, failing: &str| (passing.to_owned(), failing.to_owned());
+        let end = "test result: FAILED. 1 passed; 3 failed";
+        let mixed = format!(
+            "test a::b ... FAILED\ntest c - d ... ok\nFAILED tests/x.py::test_y - assert 1\n--- FAIL: TestC (0.0s)\n{end}"
+        );
+        assert_eq!(named(&mixed), both("c - d", "a::b tests/x.py::test_y TestC"));
+        let pytest = "t/x.py::test_a[1-2] PASSED   [ 50%]\nt/x.py::test_b FAILED [100%]\nFAILED t/x.py::test_b - x\n=== 1 failed, 1 passed in 0.1s ===";
+        assert_eq!(named(pytest), both("t/x.py::test_a[1-2]", "t/x.py::test_b"));
+        assert_eq!(named("--- PASS: TestA (0.00s)\n    --- PASS: TestA/x (0.00s)\n"), both("TestA TestA/x", ""));
+        assert_eq!(
+            named("  ✓ adds (3 ms)\n  ✕ halves (12 ms)\nTests: 1 failed, 1 passed, 2 total\n"),
+            both("adds", "halves")
+        );
+        assert_eq!(named("ok 1 - one\nnot ok 2 - two # time=3ms\n# pass 1\n# fail 1\n"), both("one", "two"));
+        assert_eq!(
+            named("test_a (m.T) ... ok\ntest_b (m.T) ... FAIL\nRan 2 tests in 0s\n\nFAILED (failures=1)"),
+            both("test_a (m.T)", "test_b (m.T)")
+        );
+        assert_eq!(
+            named(
+                "    PASS [   0.005s] demo a::b\n    FAIL [   0.006s] demo c\n Summary [ 0.0s] 2 tests run: 1 passed, 1 failed"
+            ),
+            both("demo a::b", "demo c")
+        );
+        assert_eq!(
+            named("AppTest > adds PASSED\nAppTest > halves FAILED\n2 tests run: 1 passed, 1 failed\n"),
+            both("AppTest > adds", "AppTest > halves")
+        );
     }
 }

@@ -34,17 +34,21 @@ pub(super) fn take(dir: &Path, store: &Path, name: &str) -> io::Result<Result<Ma
     if bytes.trim_ascii().is_empty() {
         return Ok(Err("it is empty".to_owned()));
     }
-    let made =
-        Made { name: name.to_owned(), hash: blake3::hash(&bytes).to_hex().to_string(), bytes: bytes.len() as u64 };
-    let kept = store.join(&made.hash);
+    keep(store, name, &bytes).map(Ok)
+}
+
+/// Puts a content into the store.
+pub(super) fn keep(store: &Path, name: &str, bytes: &[u8]) -> io::Result<Made> {
+    let hash = blake3::hash(bytes).to_hex().to_string();
+    let kept = store.join(&hash);
     if !kept.exists() {
         private_dir(store)?;
         let mut new = tempfile::NamedTempFile::new_in(store)?;
-        new.write_all(&bytes)?;
+        new.write_all(bytes)?;
         new.as_file().sync_all()?;
         new.persist(&kept)?;
     }
-    Ok(Ok(made))
+    Ok(Made { name: name.to_owned(), hash, bytes: bytes.len() as u64 })
 }
 
 /// Returns the content of an artifact, if it is still what was taken.

@@ -109,6 +109,7 @@ impl World {
             agent: None,
             captures: Default::default(),
             offered: Default::default(),
+            begin: Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::phases::YEAR;
 use crate::config::fields::{At, Fields, Report, meant, scalar};
 use crate::config::yaml::{Node, Value};
-use crate::domain::gate::{Check, Gate};
+use crate::domain::gate::{BASELINE, Check, Gate};
 use crate::domain::workflow::Artifacts;
 
 /// Every kind of gate.
@@ -106,7 +106,13 @@ fn check(kind: &str, fields: &mut Fields<'_>, report: &mut Report) -> Option<(Ch
             let script = shell_text(fields, "tests", report)?.value;
             let compare = fields.flag("compare", report).unwrap_or(true);
             let known_failures = fields.flag("knownFailures", report).unwrap_or(false);
-            Some((Check::Tests { script, compare, known_failures }, kind.to_owned()))
+            let baseline = fields.get("baseline").map(|node| node.at);
+            let since_begin = baseline.is_some() && one_of(fields, "baseline", &["phase", "ticket"], report)? == 1;
+            if let Some(at) = baseline.filter(|_| !compare) {
+                let message = format!("{} has a `baseline` and does not compare", fields.what);
+                report.error(at, message, "remove `compare: false`");
+            }
+            Some((Check::Tests { script, compare, known_failures, since_begin }, kind.to_owned()))
         }
         "noTodo" => Some((Check::NoTodo { words: list(fields, "noTodo", report)? }, kind.to_owned())),
         "scope" => Some((Check::Scope { paths: list(fields, "scope", report)? }, kind.to_owned())),
@@ -156,6 +162,10 @@ pub(super) fn artifacts(fields: &mut Fields<'_>, gates: &mut Vec<Gate>, report: 
     };
     let reads = names(&mut inner, "reads", report);
     let writes = names(&mut inner, "writes", report);
+    if let Some(at) = inner.get("writes").map(|node| node.at).filter(|_| writes.iter().any(|name| name == BASELINE)) {
+        let message = format!("`{BASELINE}` is what aotui itself leaves: what tests came to when the ticket began");
+        report.error(at, message, "choose another name");
+    }
     inner.refuse_unknown(report);
     gates.extend(writes.iter().map(|name| Gate {
         name: format!("artifact {name}"),

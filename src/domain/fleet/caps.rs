@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Fleet;
 use crate::domain::ids::TicketKey;
 use crate::domain::rules::{Cap, Capped};
-use crate::domain::ticket::{Progress, Status, Ticket};
+use crate::domain::ticket::{Status, Ticket};
 use crate::domain::workflow::{Phase, PhaseKind};
 
 /// How much is at work of what is capped: by the number of the cap, and the name that fits it.
@@ -56,7 +56,7 @@ impl Fleet {
             let plan = self.plans.get(&ticket.brief.key.plan);
             ticket.brief.repo.clone().or_else(|| plan?.repo.clone())
         };
-        let agent = phase.filter(|phase| runs_agent(&ticket.progress, phase));
+        let agent = phase.filter(|phase| self.runs_agent(ticket, phase));
         let name = move |what: Capped| match what {
             Capped::Repository => repo(),
             Capped::Agent => {
@@ -102,6 +102,14 @@ impl Fleet {
     }
 }
 
+impl Fleet {
+    /// Returns whether what runs for the ticket, or would run next, is an agent. Looking and checking takes none.
+    pub(super) fn runs_agent(&self, ticket: &Ticket, phase: &Phase) -> bool {
+        let is_agent = matches!(phase.kind, PhaseKind::Agent { .. });
+        is_agent && ticket.progress.proof.step.is_none() && !self.wants_look(ticket, phase)
+    }
+}
+
 impl Crowd {
     /// Says what is waited for, as half a sentence.
     pub fn why(&self) -> String {
@@ -130,12 +138,6 @@ impl Taken {
 /// Returns whether a ticket was not begun yet.
 fn is_new(ticket: &Ticket) -> bool {
     ticket.progress.phase.is_none() && ticket.progress.status == Status::Queued
-}
-
-/// Returns whether what runs for the ticket, or would run next, is an agent. Looking and checking takes none.
-pub(super) fn runs_agent(progress: &Progress, phase: &Phase) -> bool {
-    let is_agent = matches!(phase.kind, PhaseKind::Agent { .. });
-    is_agent && progress.proof.step.is_none() && !phase.wants_look(progress)
 }
 
 fn waits_for_person(ticket: &Ticket) -> bool {

@@ -64,13 +64,13 @@ impl Turn<'_> {
     fn start_session(&mut self, ticket: &Ticket) {
         let key = &ticket.brief.key;
         let n = ticket.progress.sessions.saturating_add(1);
-        if self.fleet.phase_of(ticket).is_some_and(|phase| phase.wants_look(&ticket.progress)) {
+        if self.fleet.phase_of(ticket).is_some_and(|phase| self.fleet.wants_look(ticket, phase)) {
             self.note(key, proof(Proving::LookIntended));
         }
         let Some(order) = self.order(key, n) else { return };
         let looks = order.ticket.progress.proof.step.is_some();
         let deadline = match looks {
-            true => Some(order.phase.look_deadline(self.now)),
+            true => Some(order.phase.look_deadline(&order.begin, self.now)),
             false => session_deadline(&order.phase, ticket, self.now),
         };
         let intended = TicketEvent::SessionIntended {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::Fleet;
-use super::caps::runs_agent;
 use super::step::Turn;
 use crate::domain::account::{self, Hold};
 use crate::domain::event::{Event, TicketEvent};
@@ -166,7 +165,7 @@ impl Fleet {
         if self.accounts.is_empty() {
             return None;
         }
-        let phase = self.phase_of(ticket).filter(|phase| runs_agent(&ticket.progress, phase))?;
+        let phase = self.phase_of(ticket).filter(|phase| self.runs_agent(ticket, phase))?;
         let account = self.account_of(ticket, phase);
         let hold = self.accounts.get(&account)?;
         let at_work = || {

@@ -60,7 +60,6 @@ use super::rules::Rules;
 use super::ticket::{Status, Ticket};
 use super::time::Timestamp;
 use super::workflow::{Phase, PhaseKind, Workflow};
-use caps::runs_agent;
 
 /// Everything that is true about plans and tickets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -240,9 +239,7 @@ impl Fleet {
     /// Returns the agent that is at work on `phase` of `ticket`, or would be; `None` means the configured default.
     pub fn agent_of(&self, ticket: &Ticket, phase: &Phase) -> Option<AgentName> {
         match (&ticket.progress.status, &phase.kind) {
-            (Status::Running { agent, .. } | Status::Stopping { agent, .. }, _)
-                if runs_agent(&ticket.progress, phase) =>
-            {
+            (Status::Running { agent, .. } | Status::Stopping { agent, .. }, _) if self.runs_agent(ticket, phase) => {
                 agent.clone()
             }
             (_, PhaseKind::Agent { agent, .. }) => self.agent_for(ticket, agent.as_ref()),

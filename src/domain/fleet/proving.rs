@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Fleet;
 use super::apply::{at_work, forget_session};
 use super::step::Turn;
 use crate::domain::command::Rejection;
 use crate::domain::effect::SessionEnd;
 use crate::domain::event::TicketEvent;
-use crate::domain::gate::{self, Check, CheckReport, Made, PASS, Proving, Step, Verdict, Work};
-use crate::domain::ids::TicketKey;
+use crate::domain::gate::{self, BASELINE, Check, CheckReport, Gate, Made, PASS, Proving, Step, Verdict, Work};
+use crate::domain::ids::{AgentName, TicketKey};
 use crate::domain::leaves::{Artifact, Learning};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{Failure, FailureClass, HistoryEntry, Progress, Status, Ticket};
@@ -31,16 +32,28 @@ pub(super) fn proof(what: Proving) -> TicketEvent {
     TicketEvent::Proof { what }
 }
 
-impl Phase {
-    /// Returns whether the ticket's worktree is to be looked at before its work on this phase begins.
-    pub(super) fn wants_look(&self, progress: &Progress) -> bool {
-        !self.gates.is_empty() && !progress.proof.looked && progress.proof.step.is_none()
+impl Fleet {
+    /// Returns whether the ticket's worktree is to be looked at before its work on `phase` begins.
+    pub(super) fn wants_look(&self, ticket: &Ticket, phase: &Phase) -> bool {
+        let proof = &ticket.progress.proof;
+        let wanted = || !phase.gates.is_empty() || !self.baselines_wanted(&ticket.brief.key).is_empty();
+        !proof.looked && proof.step.is_none() && wanted()
     }
 
-    /// Returns when a session has to be over that looks for the gates of this phase.
-    pub(in crate::domain::fleet) fn look_deadline(&self, now: Timestamp) -> Timestamp {
-        let programs = self.gates.iter().fold(LOOKING, |sum, gate| sum.saturating_add(gate.timeout_seconds));
-        now.plus_seconds(programs)
+    /// Returns the tests that are to be run before anything is changed; none where their results are kept already.
+    pub(super) fn baselines_wanted(&self, key: &TicketKey) -> Vec<Gate> {
+        let Some(root) = self.ticket(&key.root()) else { return Vec::new() };
+        let kept = root.progress.leaves.artifacts.iter().any(|artifact| artifact.name == BASELINE);
+        let workflow = self.workflow_of(root).filter(|_| !kept);
+        workflow.into_iter().flat_map(|workflow| workflow.baselines()).cloned().collect()
+    }
+}
+
+impl Phase {
+    /// Returns when a session has to be over that looks for the gates of this phase, and runs other tests besides.
+    pub(in crate::domain::fleet) fn look_deadline(&self, begin: &[Gate], now: Timestamp) -> Timestamp {
+        let gates = self.gates.iter().chain(begin);
+        now.plus_seconds(gates.fold(LOOKING, |sum, gate| sum.saturating_add(gate.timeout_seconds)))
     }
 }
 
@@ -73,7 +86,7 @@ impl Turn<'_> {
 
     fn found(&mut self, key: &TicketKey, phase: &Phase, step: Step, report: CheckReport) {
         let work = match step {
-            Step::Look => return self.note(key, proof(Proving::Looked { before: report.stands })),
+            Step::Look => return self.looked(key, phase, report),
             Step::Check { work } => work,
         };
         let failure = gate::failure_of(&report.results);
@@ -84,10 +97,21 @@ impl Turn<'_> {
             return self.attempt_failed(key, phase, Failure { class, ..failure });
         }
         if !made.is_empty() {
-            let artifacts = self.artifacts(key, phase, &work, made);
+            let artifacts = self.artifacts(key, phase, (work.agent.clone(), work.model.clone()), made);
             self.note(key, proof(Proving::Left { artifacts }));
         }
         self.pass(key, phase, work.captures);
+    }
+
+    /// Takes how the worktree stands before a phase, and what tests came to before all of them: that is the ticket's.
+    fn looked(&mut self, key: &TicketKey, phase: &Phase, report: CheckReport) {
+        self.note(key, proof(Proving::Looked { before: report.stands }));
+        let wanted = !self.fleet.baselines_wanted(key).is_empty();
+        let made: Vec<Made> = report.made.into_iter().filter(|made| wanted && made.name == BASELINE).collect();
+        if !made.is_empty() {
+            let artifacts = self.artifacts(key, phase, (None, None), made);
+            self.note(&key.root(), proof(Proving::Left { artifacts }));
+        }
     }
 
     /// Returns whether nothing but the verdict speaks against an attempt: whoever judged would judge the same again.
@@ -101,7 +125,13 @@ impl Turn<'_> {
     }
 
     /// Returns what an attempt left, with the versions it has among all of its name.
-    fn artifacts(&self, key: &TicketKey, phase: &Phase, work: &Work, made: Vec<Made>) -> Vec<Artifact> {
+    fn artifacts(
+        &self,
+        key: &TicketKey,
+        phase: &Phase,
+        (agent, model): (Option<AgentName>, Option<String>),
+        made: Vec<Made>,
+    ) -> Vec<Artifact> {
         let Some(ticket) = self.fleet.ticket(key) else { return Vec::new() };
         let known = self.fleet.offered(ticket).artifacts;
         let artifact = |made: Made| Artifact {
@@ -109,8 +139,8 @@ impl Turn<'_> {
                 + 1,
             phase: phase.id.clone(),
             attempt: ticket.progress.attempt,
-            agent: work.agent.clone(),
-            model: work.model.clone(),
+            agent: agent.clone(),
+            model: model.clone(),
             at: self.now,
             name: made.name,
             hash: made.hash,

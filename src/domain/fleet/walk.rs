@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::step::Turn;
 use crate::domain::effect::{Effect, WorkOrder};
 use crate::domain::event::TicketEvent;
+use crate::domain::gate::Step;
 use crate::domain::ids::{PhaseId, SessionId, TicketKey};
 use crate::domain::session::Outcome;
 use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
@@ -36,7 +37,9 @@ impl Turn<'_> {
         let captures = phases.iter().flat_map(|phase| phase.capture.keys().cloned()).collect();
         let offered = self.fleet.offered(&ticket);
         let session = SessionId::new(key.clone(), n);
-        Some(Box::new(WorkOrder { session, plan, ticket, phase, agent, captures, offered }))
+        let looks = ticket.progress.proof.step == Some(Step::Look);
+        let begin = if looks { self.fleet.baselines_wanted(key) } else { Vec::new() };
+        Some(Box::new(WorkOrder { session, plan, ticket, phase, agent, captures, offered, begin }))
     }
 
     /// Brings the ticket to a phase, unless it was there too often.

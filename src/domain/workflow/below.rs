@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Phase, PhaseKind, Workflow};
+use crate::domain::gate::{Check, Gate};
 use crate::domain::ids::{BranchName, WalkName};
 
 /// A branch of a parallel phase.
@@ -83,6 +84,21 @@ impl Workflow {
         let longest = self.longest_walk();
         (longest > LONGEST_WALK)
             .then(|| format!("the longest name of a walk is {longest} bytes long, more than {LONGEST_WALK}"))
+    }
+
+    /// Returns the tests of its gates, and of those below it, that are compared with the ticket's begin: each command once.
+    pub fn baselines(&self) -> Vec<&Gate> {
+        let mut found: Vec<&Gate> = Vec::new();
+        for phase in &self.phases {
+            let own = phase.gates.iter().filter(|gate| matches!(gate.check, Check::Tests { since_begin: true, .. }));
+            let below = phase.workflows_below().into_iter().flat_map(|below| below.baselines());
+            for gate in own.chain(below) {
+                if !found.iter().any(|known| known.script() == gate.script()) {
+                    found.push(gate);
+                }
+            }
+        }
+        found
     }
 
     fn count(&self) -> usize {

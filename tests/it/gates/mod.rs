@@ -105,6 +105,8 @@ fn a_defective_gate_is_named_with_its_place_and_the_nearest_name() {
     assert!(refused("      - commit\n      - commit\n").contains("two gates of phase `a` are called `commit`"));
     assert!(refused("      - {command: 'echo {{ title }}'}\n").contains("{{"));
     assert!(refused("      - {commit: now}\n").contains("cannot be `now`"));
+    assert!(refused("      - {tests: x, baseline: tiket}\n").contains("did you mean `ticket`?"));
+    assert!(refused("      - {tests: x, baseline: ticket, compare: false}\n").contains("does not compare"));
     let ran = home.path("bad.yaml");
     std::fs::write(&ran, "name: b\nphases:\n  - {id: a, type: approval, gates: [commit]}\n").unwrap();
     let said = home.aotui(&repo, &["workflow", "check", &ran.display().to_string()]);

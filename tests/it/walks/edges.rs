@@ -68,16 +68,15 @@ overnight | verify=fail reviews.security=verdict:fail approve=fail | triage rese
 overnight | reviews.security=fail,fail,fail reviews.tests=verdict:fail | triage research prd tech-research design spec build verify reviews! build verify reviews approve merge | complete
 overnight | merge.merge/verify.verify/test=fail resolve=fail | triage research prd tech-research design spec build verify reviews approve merge! | left to you: workflow `merge` failed
 
-six-roles | | baseline product-owner approve-product architect approve-architecture story-author build regressions accept merge | complete
-six-roles | baseline=fail | baseline! | left to you: exited with code 2
-six-roles | product-owner=fail | baseline product-owner! | left to you: exited with code 2
-six-roles | architect=fail | baseline product-owner approve-product architect! | left to you: exited with code 2
-six-roles | story-author=fail | baseline product-owner approve-product architect approve-architecture story-author! | left to you: exited with code 2
-six-roles | approve-product=fail,pass approve-architecture=fail,pass | baseline product-owner approve-product! product-owner approve-product architect approve-architecture! architect approve-architecture story-author build regressions accept merge | complete
-six-roles | executor=fail tester=verdict:fail regressions=fail accept=fail | baseline product-owner approve-product architect approve-architecture story-author build regressions! mend regressions accept! mend regressions accept merge | complete
-six-roles | build.3/developer=fail | baseline product-owner approve-product architect approve-architecture story-author build! | left to you: item 3 of 3 failed
-six-roles | regressions=fail mend=fail | baseline product-owner approve-product architect approve-architecture story-author build regressions! mend! | left to you: exited with code 2
-six-roles | merge.merge/land=fail resolve=fail | baseline product-owner approve-product architect approve-architecture story-author build regressions accept merge! | left to you: workflow `merge` failed
+six-roles | | product-owner approve-product architect approve-architecture story-author build accept land | complete
+six-roles | product-owner=fail | product-owner! | left to you: exited with code 2
+six-roles | architect=fail | product-owner approve-product architect! | left to you: exited with code 2
+six-roles | story-author=fail | product-owner approve-product architect approve-architecture story-author! | left to you: exited with code 2
+six-roles | approve-product=fail,pass approve-architecture=fail,pass | product-owner approve-product! product-owner approve-product architect approve-architecture! architect approve-architecture story-author build accept land | complete
+six-roles | executor=fail tester=verdict:fail accept=fail land=fail | product-owner approve-product architect approve-architecture story-author build accept! mend accept land! resolve land | complete
+six-roles | build.3/developer=fail | product-owner approve-product architect approve-architecture story-author build! | left to you: item 3 of 3 failed
+six-roles | accept=fail mend=fail,fail,fail | product-owner approve-product architect approve-architecture story-author build accept! mend! mend! mend! | left to you: exited with code 2
+six-roles | land=fail resolve=fail,fail,fail | product-owner approve-product architect approve-architecture story-author build accept land! resolve! resolve! resolve! | left to you: exited with code 2
 
 demo | | implement test land | complete
 demo | implement=fail | implement! | left to you: exited with code 2

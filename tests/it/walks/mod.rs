@@ -64,7 +64,7 @@ fn six_roles_build_story_by_story_with_one_rejection_on_the_way() {
         assert!(events.contains(&format!("A/build.{item} developer succeeded")), "{events}");
     }
     assert!(events.contains("tester failed: workflow `review` failed"), "{events}");
-    assert!(events.contains("regressions succeeded"), "{events}");
+    assert!(events.contains("A/build.3 executor succeeded"), "{events}");
 }
 
 #[test]
@@ -203,4 +203,46 @@ fn six_roles_leave_a_story_that_never_passes_to_a_person_and_go_on_from_it() {
     let events = home.ok(&repo, &["events"]);
     assert_eq!(events.matches("A/build.1 developer succeeded").count(), 1, "what was done is not done again: {events}");
     assert_eq!(events.matches("A/build.3 developer succeeded").count(), 1, "{events}");
+}
+
+/// A project with tests that have names, one of which fails already.
+const NAMED: &str = r#"#!/bin/sh
+ok=0 bad=0
+for case in tests/*.case; do
+  if grep -q broken "$case"; then r=FAILED bad=$((bad + 1)); else r=ok ok=$((ok + 1)); fi
+  echo "test $(basename "$case" .case) ... $r"
+done
+echo "test result: $ok passed; $bad failed"
+[ "$bad" -eq 0 ]
+"#;
+
+#[test]
+fn six_roles_improve_a_project_with_failing_tests_and_nothing_gets_worse_unnamed() {
+    let (home, repo) = home();
+    with_tests(&home, &repo);
+    std::fs::write(repo.join(".aotui/test"), NAMED).unwrap();
+    for (name, text) in [("a", "a"), ("b", "b"), ("old", "broken")] {
+        home.write(&format!("repo/tests/{name}.case"), text);
+    }
+    home.git(&repo, &["add", "."]);
+    home.git(&repo, &["commit", "--quiet", "-m", "Add named tests"]);
+    let story = "1/developer#1:\n  - write: {path: tests/b.case, text: broken}\n  - write: {path: tests/old.case, text: mended}\n  \
+                 - commit: Mend the old one\n1/developer#2:\n  - write: {path: tests/b.case, text: b}\n  - delete: tests/a.case\n  \
+                 - commit: Tidy up\n1/developer#3:\n  - write: {path: tests/a.case, text: a}\n  - commit: Bring it back\n\
+                 2/developer:\n  - write: {path: tests/old.case, text: broken}\n  - commit: Break the old one again\n";
+    add(&home, &repo, "six-roles", story);
+    assert_eq!(approve_all(&home, &repo), ["approve-product", "approve-architecture", "accept"]);
+    let events = home.ok(&repo, &["events"]);
+    assert!(events.contains("1 test got worse since the ticket began: b (fails)"), "{events}");
+    assert!(events.contains("1 test got worse since the ticket began: a (was not run)"), "{events}");
+    assert_eq!(events.matches("A/build.1 executor succeeded").count(), 1, "{events}");
+    assert_eq!(events.matches("A/build.2 developer succeeded").count(), 1, "what failed before may fail: {events}");
+    let prompts = super::gates::prompts(&home);
+    assert!(prompts.iter().any(|prompt| prompt.contains("Passed when the ticket began and do not now:\nb (fails)")));
+    let kept: serde_json::Value = serde_json::from_str(&home.ok(&repo, &["artifacts", "A", "baseline.json"])).unwrap();
+    let base = home.git(&repo, &["log", "--format=%H %T", "--grep", "Add named tests", "main"]);
+    assert_eq!(base, format!("{} {}", kept["head"].as_str().unwrap(), kept["tree"].as_str().unwrap()));
+    assert_eq!(kept["runs"][0]["results"]["passing"], serde_json::json!(["a", "b"]));
+    assert_eq!(home.ticket(&repo, "A")["zone"], "done");
+    assert!(home.ok(&repo, &["replay"]).contains("decided the same again"));
 }

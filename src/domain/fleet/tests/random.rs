@@ -447,7 +447,7 @@ impl Life {
 fn timeout(ticket: &Ticket, phase: &Phase) -> Option<u64> {
     let start = Timestamp(0);
     match ticket.progress.proof.step {
-        Some(_) => Some(phase.look_deadline(start).millis_since(start) / 1000),
+        Some(_) => Some(phase.look_deadline(&[], start).millis_since(start) / 1000),
         None => phase.timeout_seconds.filter(|_| ticket.progress.person_since.is_none()),
     }
 }
