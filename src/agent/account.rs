@@ -80,9 +80,12 @@ impl Account {
                 self.open.insert(id.clone(), *usage);
             }
             Signal::Used { usage } => {
-                self.open.clear();
-                self.sum = self.sum.plus(*usage);
-                self.latest = *usage;
+                // Of a turn that was interrupted claude says at the end that it used nothing.
+                let open = std::mem::take(&mut self.open).into_values().fold(Usage::default(), Usage::plus);
+                let before = if self.tokens == Counting::Step { Usage::default() } else { self.latest };
+                let told = usage.at_least(before.plus(open));
+                self.sum = self.sum.plus(told);
+                self.latest = told;
                 // Where no end of a turn is told, being served is what says that an error is over.
                 if !self.must_end && usage.output > 0 {
                     self.trouble = None;

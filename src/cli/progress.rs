@@ -265,6 +265,9 @@ fn in_passing(ticket: &Ticket, what: &TicketEvent) -> String {
         TicketEvent::WorkspaceRemoved { kept_ref } => {
             format!("has no workspace any more; its work is on {kept_ref}")
         }
+        TicketEvent::StopRequested { then: AfterStop::HandOver } => format!("{phase}'s session ends, for another one"),
+        TicketEvent::AttemptEnded { outcome: Outcome::HandedOver, .. } => format!("{phase} goes on in another session"),
+        TicketEvent::AgentEnded { .. } => format!("{phase}'s agent said how its run ended"),
         other => name_of(other),
     }
 }

@@ -43,6 +43,12 @@ impl Usage {
         left
     }
 
+    /// Returns the larger of both, number by number; the price is that of `self` where it has one.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        Self { cost_micros: self.cost_micros.or(other.cost_micros), ..self.merged(other, u64::max) }
+    }
+
     fn merged(self, other: Self, with: fn(u64, u64) -> u64) -> Self {
         Self {
             input: with(self.input, other.input),

@@ -127,6 +127,16 @@ fn a_resumed_conversation_is_not_paid_for_twice() {
 }
 
 #[test]
+fn a_turn_that_was_interrupted_is_paid_for_though_its_end_says_it_used_nothing() {
+    let headless = record("claude").headless.unwrap();
+    let said = r#"{"type":"assistant","message":{"id":"m1","content":[],"usage":{"input_tokens":1000,"output_tokens":60,"cache_read_input_tokens":200,"cache_creation_input_tokens":10}}}"#;
+    let end = r#"{"type":"result","subtype":"error_during_execution","is_error":true,"total_cost_usd":0.00529,"usage":{"input_tokens":0,"output_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":0}}"#;
+    let signals: Vec<Signal> = [said, end].iter().flat_map(|line| headless.read(line)).collect();
+    let usage = summed("claude", &signals, Usage::default()).usage();
+    assert_eq!((usage.tokens(), usage.cost_micros), (1270, Some(5290)));
+}
+
+#[test]
 fn a_transcript_reads_like_a_conversation_and_paints_only_itself() {
     let print = |path: &str| {
         let mut transcript = Transcript::default();
