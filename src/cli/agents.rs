@@ -24,6 +24,11 @@ pub enum AgentsVerb {
         /// Whether as JSON.
         json: bool,
     },
+    /// Let the agents of a held account go on.
+    Release {
+        /// The agent or the account.
+        name: String,
+    },
     /// Add a record to the settings.
     Add(AddAgentArgs),
 }
@@ -54,11 +59,14 @@ pub struct AddAgentArgs {
 pub(super) fn agents() -> Command {
     verb(
         "agents",
-        "Lists, shows, checks and adds agents",
-        &["aotui agents list", "aotui agents check claude", "aotui agents show codex"],
+        "Lists, shows, checks and adds agents, and lets those go on whose account is held back",
+        &["aotui agents list", "aotui agents check claude", "aotui agents release claude"],
     )
     .subcommand_required(true)
-    .subcommand(verb("list", "Lists the agents and which are installed", &["aotui agents list"]).arg(json()))
+    .subcommand(
+        verb("list", "Lists the agents, which are installed, and which wait for their account", &["aotui agents list"])
+            .arg(json()),
+    )
     .subcommand(
         verb(
             "show",
@@ -75,6 +83,14 @@ pub(super) fn agents() -> Command {
         )
         .arg(name().help("The agent; all that are installed or needed unless given"))
         .arg(json()),
+    )
+    .subcommand(
+        verb(
+            "release",
+            "Lets the agents of an account go on now that waits for the end of a usage limit, or for its login",
+            &["aotui agents release claude"],
+        )
+        .arg(name().required(true).help("The agent, or its account as `aotui agents list` names it")),
     )
     .subcommand(add())
 }
@@ -112,6 +128,7 @@ pub(super) fn parse(matches: &ArgMatches) -> AgentsVerb {
     match matches.subcommand() {
         Some(("show", matches)) => AgentsVerb::Show { name: text(matches, "name").unwrap_or_default() },
         Some(("check", matches)) => AgentsVerb::Check { name: text(matches, "name"), json: matches.get_flag("json") },
+        Some(("release", matches)) => AgentsVerb::Release { name: text(matches, "name").unwrap_or_default() },
         Some(("add", matches)) => AgentsVerb::Add(AddAgentArgs {
             name: text(matches, "name").unwrap_or_default(),
             command: text(matches, "command"),

@@ -24,6 +24,7 @@ pub use ask::confirm;
 pub use exit::{Exit, Failure};
 pub use invocation::{Invocation, Verb, parse};
 pub use plain_text::PlainText;
+pub use progress::held_line;
 pub use repository::{needed_repository, repository_of};
 pub use steering::{Steering, find_plan, find_ticket};
 pub use told::{

@@ -349,7 +349,7 @@ fn over_line(ends: u32) -> String {
 }
 
 /// Says that all agents of an account wait.
-fn held_line(account: &str, hold: &Hold) -> String {
+pub fn held_line(account: &str, hold: &Hold) -> String {
     let until = match hold.until {
         Some(until) => format!(" until {}", local(until, "%Y-%m-%d %H:%M")),
         None => format!("; `aotui retry {}` once that is put right", hold.ticket),

@@ -82,6 +82,11 @@ pub enum Command {
     ResumeAll,
     /// Lets everything work until the next night.
     WorkNow,
+    /// Lets the agents of an account go on that is held back.
+    ReleaseAccount {
+        /// Its name.
+        account: String,
+    },
     /// Changes something that was learned.
     ChangeLearning {
         /// Its number.

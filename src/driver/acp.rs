@@ -274,15 +274,17 @@ fn wish(method: &str, id: &Value, params: &Value) -> Wish {
     let path = text(&call["locations"][0]["path"]);
     let title = text(&call["title"]).unwrap_or_default();
     let shown = output(&call["content"]);
+    let is_command = call["kind"] == "execute";
     let detail = match (&command, shown.is_empty()) {
         (Some(command), _) => command.clone(),
+        // Its title is the command; what else is shown is about it.
+        (None, false) if is_command => format!("{title}\n{shown}"),
         (None, false) => shown,
         (None, true) => title,
     };
-    let is_command = call["kind"] == "execute";
     let target = match (command, path) {
         (Some(command), _) => Some(Target::Command { command }),
-        // The title of such a call is the command, as far as it is told.
+        // A title may leave something out, so that no rule may go by it.
         (None, _) if is_command => None,
         (None, Some(path)) => Some(Target::Path { path }),
         (None, None) => None,
@@ -364,6 +366,10 @@ mod tests {
         let target = Some(Target::Command { command: "rm -r  x".to_owned() });
         let detail = "rm -r  x".to_owned();
         assert_eq!(asks, [Ask::Permission { tool: "execute".to_owned(), detail, reason: None, target }]);
+        let titled = r#"{"jsonrpc":"2.0","id":8,"method":"session/request_permission","params":{"toolCall":{"kind":"execute","title":"rm y","content":[{"type":"content","content":{"type":"text","text":"[in /w] (clean up)"}}]},"options":[]}}"#;
+        let Some(Wish::Ask { asks, .. }) = client.hear(titled).wish else { panic!("no wish") };
+        let detail = "rm y\n[in /w] (clean up)".to_owned();
+        assert_eq!(asks, [Ask::Permission { tool: "execute".to_owned(), detail, reason: None, target: None }]);
         let yes = reply(&id, &input, &[Answer::Allow]);
         assert_eq!((&yes["id"], &yes["result"]["outcome"]["optionId"]), (&json!(7), &json!("one")));
         let no = reply(&id, &input, &[Answer::Deny { message: String::new() }]);

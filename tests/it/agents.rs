@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::Home;
+use crate::harness::{Home, until};
 
 /// One agent phase, then the end.
 const ONE: &str = "name: one\nphases:\n  - {id: work, type: agent, prompt: 'Do {{ title }}', onSuccess: done}\n  - {id: done, type: terminal}\n";
@@ -200,6 +200,80 @@ fi
     let failure = &outcomes[0]["failure"];
     assert_eq!((outcomes.len(), failure["class"].as_str()), (2, Some("stalled")), "{outcomes:#?}");
     assert_eq!(failure["message"], "gave no sign of life for 3 s");
+}
+
+/// Everything aotui knows of this agent: ten lines.
+const BOTH_FACES: &str = "
+  mine:
+    command: PROGRAM
+    promptVia: stdin
+    headless:
+      stream: [{when: {kind: say}, is: message, text: words}]
+    terminal:
+      quit: [ctrl-c]
+      shows:
+        - {is: working, title: '^busy'}
+        - {is: idle, title: '^free', sees: ['^ready>']}
+";
+
+#[test]
+fn an_agent_known_only_by_ten_lines_is_checked_and_works_without_a_screen_and_on_its_own() {
+    assert_eq!(BOTH_FACES.trim().lines().count(), 10);
+    let home = Home::new();
+    let program = program(
+        &home,
+        "bin/mine",
+        r#"
+keep() { echo "$1" >> told; git add told; git -c user.name=A -c user.email=a@localhost commit -qm 'Do as told'; }
+if [ $# = 0 ]; then keep "$(cat)"; echo '{"kind":"say","words":"I did."}'; exit; fi
+trap 'exit 0' INT
+printf '\033]0;busy\007'
+keep "$1"
+printf '\033]0;free\007ready> '
+read -r line
+exit 7
+"#,
+    );
+    let repo = with_ticket(&home, &BOTH_FACES.replace("PROGRAM", &program), "mine");
+    let checked = home.ok(&repo, &["agents", "check", "mine"]);
+    for part in ["mine is installed", "does what its own settings let it"] {
+        assert!(checked.contains(part), "{part} is not in\n{checked}");
+    }
+    let screen = ["add", "On its screen", "--id", "S", "--workflow", "one", "--agent", "mine", "--face", "terminal"];
+    home.ok(&repo, &screen);
+    let run = home.aotui(&repo, &["run", "--until-done"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(home.ok(&repo, &["logs", "T"]).contains("I did."));
+    for (ticket, told) in [("T", "Do Write a greeting"), ("S", "Do On its screen")] {
+        assert_eq!(home.git(&repo, &["show", &format!("aotui/repo/{ticket}:told")]), told);
+        let made = home.git(&repo, &["log", "-1", "--format=%(trailers:key=Agent)", &format!("aotui/repo/{ticket}")]);
+        assert_eq!(made.trim(), "Agent: mine", "{ticket}");
+    }
+}
+
+#[test]
+fn a_person_sees_which_account_waits_and_lets_it_go_on() {
+    let home = Home::new();
+    let wrong = "You exceeded your current quota, try again in 2 hours";
+    let text = format!(
+        "cat >/dev/null\nif [ -e \"$HOME/paid\" ]; then wrong=; else wrong='{wrong}'; fi\necho \"{{\\\"kind\\\":\\\"bye\\\",\\\"wrong\\\":\\\"$wrong\\\"}}\"\n"
+    );
+    let program = program(&home, "bin/mine", &text);
+    let repo = with_ticket(&home, &TEN_LINES.replace("PROGRAM", &program), "mine");
+    let mut engine = home.command(&repo, &["run", "--until-done"]).spawn().unwrap();
+    let listed = || home.ok(&repo, &["agents", "list"]);
+    let told =
+        until("the account waits", listed, || Some(listed()).filter(|list| list.contains("all tickets of mine wait")));
+    for part in ["usage limit of mine until 20", "`aotui agents release mine` lets them go on"] {
+        assert!(told.contains(part), "{part} is not in\n{told}");
+    }
+    let other = home.aotui(&repo, &["agents", "release", "pi"]);
+    assert!(other.code != 0 && other.stderr.contains("held back: mine"), "{other:?}");
+    home.write("paid", "");
+    home.ok(&repo, &["agents", "release", "mine"]);
+    assert_eq!(engine.wait().unwrap().code(), Some(0));
+    assert_eq!(home.ticket(&repo, "T")["zone"], "done");
+    assert!(!listed().contains("wait"));
 }
 
 #[test]

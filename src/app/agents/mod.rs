@@ -11,14 +11,15 @@ use std::path::Path;
 use serde_json::json;
 
 use super::house::House;
-use super::{block_on, say, say_json};
+use super::{block_on, say, say_json, steering};
 use crate::cli::output::{self, Style};
 use crate::cli::verbs::doctor::Report;
-use crate::cli::{AddAgentArgs, AgentsVerb, Exit, Failure, repository_of};
+use crate::cli::{AddAgentArgs, AgentsVerb, Exit, Failure, held_line, repository_of};
 use crate::config::agents::{self, AgentRecord};
 use crate::config::edit;
 use crate::config::settings::Settings;
 use crate::domain::agent_run::Face;
+use crate::domain::command::Command;
 use crate::domain::ids::AgentName;
 use crate::domain::problem::nearest;
 
@@ -31,12 +32,28 @@ pub(super) fn agents(config: Option<&Path>, verb: AgentsVerb) -> Result<Exit, Fa
             say(&shown(&house, &name)?)
         }
         AgentsVerb::Check { name, json } => look(&House::open_to_read(config)?, name.as_deref(), json),
+        AgentsVerb::Release { name } => release(&House::open(config)?, &name),
         AgentsVerb::Add(args) => add(&House::open(config)?, &args),
     }
 }
 
+/// Lets the account go on that is named, or that the named agent works on.
+fn release(house: &House, name: &str) -> Result<Exit, Failure> {
+    let record = house.settings.agents.iter().find(|(known, _)| known.as_str() == name);
+    let account = record.map_or_else(|| name.to_owned(), |(_, record)| record.rules().account);
+    let mut steering = steering::open(house)?;
+    steering.command(vec![Command::ReleaseAccount { account: account.clone() }])?;
+    let on = if steering.has_engine() { "go on" } else { "go on when an engine runs" };
+    say(&format!("agents of account {} {on}\n", output::plain(&account)))
+}
+
 fn list(house: &House, json: bool) -> Result<Exit, Failure> {
     let (settings, library) = (&house.settings, house.library());
+    let (fleet, _) = steering::look(house)?;
+    let held = |record: &AgentRecord| {
+        let account = record.rules().account;
+        fleet.accounts.get(&account).map(|hold| (account, hold))
+    };
     let face = |record: &AgentRecord| match record.usual_face() {
         Face::Headless => "headless",
         Face::Terminal => "terminal",
@@ -48,7 +65,8 @@ fn list(house: &House, json: bool) -> Result<Exit, Failure> {
     if json {
         let rows = rows.map(|(name, record, installed, default)| {
             json!({"name": name, "command": record.command, "installed": installed, "default": default,
-                "face": face(record), "model": record.model, "may": record.about.may})
+                "face": face(record), "model": record.model, "may": record.about.may,
+                "account": record.rules().account, "held": held(record).map(|(_, hold)| hold)})
         });
         return say_json(&json!({ "agents": rows.collect::<Vec<_>>() }));
     }
@@ -62,6 +80,10 @@ fn list(house: &House, json: bool) -> Result<Exit, Failure> {
         let line = format!("{mark} {:widest$}  {there:9}  {:8}  {}", name.as_str(), face(record), output::plain(may));
         text.push_str(&if installed { line } else { style.dim(&line) });
         text.push('\n');
+        if let Some((account, hold)) = held(record) {
+            let how = format!("{}; `aotui agents release {name}` lets them go on", held_line(&account, hold));
+            text.push_str(&format!("  {:widest$}  {how}\n", ""));
+        }
     }
     text.push_str(&style.dim("* works where nobody names another; `aotui agents check NAME` says more\n"));
     say(&text)

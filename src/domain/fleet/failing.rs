@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::Fleet;
 use super::step::Turn;
 use crate::domain::account::{self, Hold};
+use crate::domain::command::Rejection;
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::ids::TicketKey;
 use crate::domain::session::Outcome;
@@ -139,6 +140,20 @@ impl Turn<'_> {
                 false => Event::AccountTried { account, until: self.now.plus_seconds(account::TRY) },
             });
         }
+    }
+
+    /// Lets an account go on, if it is held back.
+    pub(super) fn release_held(&mut self, account: String) -> Result<(), Rejection> {
+        if self.fleet.accounts.contains_key(&account) {
+            self.record(Event::AccountReleased { account });
+            return Ok(());
+        }
+        let held: Vec<&str> = self.fleet.accounts.keys().map(String::as_str).collect();
+        let hint = match held.as_slice() {
+            [] => "no account is".to_owned(),
+            held => format!("held back: {}", held.join(", ")),
+        };
+        Err(Rejection::new(format!("account `{account}` is not held back")).hint(hint))
     }
 
     /// Lets the account go on that a ticket's agent works on; returns whether it was held.

@@ -37,6 +37,7 @@ impl Turn<'_> {
                 Ok(())
             }
             Command::ChangeLearning { n, text } => self.change_learning(n, text),
+            Command::ReleaseAccount { account } => self.release_held(account),
             Command::WorkNow => self.work_now(),
             Command::StopAll { now } => self.stop_all(now),
             Command::FreezeAll => self.freeze_all(),

@@ -44,11 +44,18 @@ struct Case {
     answers: Answers,
     /// Seconds the phase may take.
     limit: u32,
+    /// Seconds the agent may be silent; 0 is for ever.
+    silence: u32,
     ends: Ends,
 }
 
 const fn case(scenario: &'static str, ends: Ends) -> Case {
-    Case { scenario, answers: &[], limit: 60, ends }
+    Case { scenario, answers: &[], limit: 90, silence: 0, ends }
+}
+
+/// One in which the agent is silent, for good or until its next try.
+const fn silent(scenario: &'static str, ends: Ends) -> Case {
+    Case { silence: 12, ..case(scenario, ends) }
 }
 
 /// Says something past the harness, which keeps what passing tests print to itself.
@@ -77,8 +84,8 @@ impl Stage {
         let record = agent.prepare(&mut home, &server);
         let turns = if case.scenario == "max_turns" { "maxTurns: 3," } else { "" };
         let work = format!(
-            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, {turns} retry: {{attempts: 1, on: {{overloaded: {{attempts: 1}}, network: {{attempts: 1}}}}}}, onSuccess: done}}",
-            case.limit
+            "{{id: work, type: agent, prompt: 'Write it: {{{{ title }}}}', timeoutSeconds: {}, stallSeconds: {}, {turns} retry: {{attempts: 1, on: {{overloaded: {{attempts: 1}}, network: {{attempts: 1}}}}}}, onSuccess: done}}",
+            case.limit, case.silence
         );
         home.write(
             "aotui/workflows/one.yaml",
@@ -245,36 +252,94 @@ fn pi_ends_every_scenario_as_it_should() {
             case("crash_once", DONE),
             case("slow", DONE),
             Case { limit: 8, ..case("hang", failed("timedOut")) },
-            // It knows no bound for its turns.
-            Case { limit: 8, ..case("max_turns", failed("timedOut")) },
+            case("max_turns", failed("maxTurns")),
         ],
     );
 }
 
-/// What agents are tried with that only some machines have.
-const COMMON: [Case; 4] =
-    [case("success", DONE), case("rate_limit", DONE), case("auth_error", failed("auth")), case("slow", DONE)];
-
 #[test]
-fn codex_ends_the_common_scenarios_as_it_should() {
+fn codex_ends_every_scenario_as_it_should() {
     // Its sandbox lets it write in its worktree alone, and git's own files are elsewhere: it is committed for it.
-    play_all("codex", &COMMON);
+    play_all(
+        "codex",
+        &[
+            case("success", DONE),
+            // It asks for no permission, and has no tool to ask a question with.
+            case("permission", DONE),
+            case("ask", Ends::Done { commits: 0 }),
+            case("rate_limit", DONE),
+            case("quota", Ends::Waits),
+            case("auth_error", failed("auth")),
+            case("overloaded_forever", failed("overloaded")),
+            case("context_overflow", failed("contextOverflow")),
+            case("crash", failed("network")),
+            case("crash_once", DONE),
+            case("slow", DONE),
+            silent("hang", failed("stalled")),
+            case("max_turns", failed("maxTurns")),
+        ],
+    );
 }
 
 #[test]
-fn gemini_ends_the_common_scenarios_as_it_should() {
-    // Without a person to ask it edits files and runs nothing: it is committed for it.
-    play_all("gemini", &COMMON);
+fn gemini_ends_every_scenario_as_it_should() {
+    // Without a person to ask it edits files and runs nothing: it is committed for it, and it cannot use tools for ever.
+    play_all(
+        "gemini",
+        &[
+            case("success", DONE),
+            case("rate_limit", DONE),
+            case("quota", Ends::Waits),
+            case("auth_error", failed("auth")),
+            silent("overloaded_forever", failed("overloaded")),
+            case("context_overflow", failed("contextOverflow")),
+            case("crash", failed("network")),
+            // It does not try again by itself.
+            case("crash_once", failed("network")),
+            case("slow", DONE),
+            silent("hang", failed("stalled")),
+        ],
+    );
 }
 
 #[test]
-fn opencode_ends_the_common_scenarios_as_it_should() {
-    play_all("opencode", &COMMON);
+fn opencode_ends_every_scenario_as_it_should() {
+    play_all(
+        "opencode",
+        &[
+            case("success", DONE),
+            case("permission", DONE),
+            case("ask", Ends::Done { commits: 0 }),
+            case("rate_limit", DONE),
+            // It waits in silence for as long as it is told, and only its log says why.
+            silent("quota", Ends::Waits),
+            case("auth_error", failed("auth")),
+            silent("overloaded_forever", failed("overloaded")),
+            silent("crash", failed("network")),
+            case("crash_once", DONE),
+            case("slow", DONE),
+            silent("hang", failed("stalled")),
+            case("max_turns", failed("maxTurns")),
+        ],
+    );
 }
 
 #[test]
-fn aider_ends_the_common_scenarios_as_it_should() {
-    play_all("aider", &COMMON);
+fn aider_ends_every_scenario_as_it_should() {
+    // It asks its model once and has no tools, so nothing happens to a second request.
+    play_all(
+        "aider",
+        &[
+            case("success", DONE),
+            case("ask", Ends::Done { commits: 0 }),
+            case("rate_limit", DONE),
+            silent("quota", Ends::Waits),
+            case("auth_error", failed("auth")),
+            silent("overloaded_forever", failed("overloaded")),
+            case("slow", DONE),
+            silent("hang", failed("stalled")),
+        ],
+    );
 }
 
 #[test]
