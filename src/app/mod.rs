@@ -20,6 +20,7 @@ mod logs;
 mod plan;
 mod play;
 mod replay;
+mod schema;
 mod screen;
 mod sessions;
 mod steering;
@@ -107,6 +108,7 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
             cli::completions(shell, &mut text);
             say(&String::from_utf8_lossy(&text))?
         }
+        Verb::Schema { name } => schema::print(&name)?,
         Verb::Report(args) => return inside::report(args),
         Verb::Land => inside::land()?,
         Verb::Demo(args) => demo::demo(args)?,

@@ -9,7 +9,7 @@ use clap::builder::{Styles, styling::AnsiColor};
 use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;
 
-use house::{add, completions_verb, demo, doctor, gc, import, init, plan, trust, workflow};
+use house::{add, completions_verb, demo, doctor, gc, import, init, plan, schema, trust, workflow};
 use inside::{artifacts, builtin, learnings, report};
 
 use super::agents::agents;
@@ -43,7 +43,7 @@ pub fn command() -> Command {
         .subcommands(Action::verbs().map(steer))
         .subcommands([resume(), run_now(), stop(), freeze()])
         .subcommands([plan_verb(Action::PausePlan), plan_verb(Action::ResumePlan)])
-        .subcommands([logs(), sessions(), resume_session(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), completions_verb()])
+        .subcommands([logs(), sessions(), resume_session(), artifacts(), learnings(), workflow(), agents(), trust(), gc(), doctor(), demo(), report(), replay(), schema(), completions_verb()])
         .subcommand(builtin())
 }
 

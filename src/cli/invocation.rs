@@ -130,6 +130,11 @@ pub enum Verb {
     Gc(GcArgs),
     /// Look at everything that work depends on.
     Doctor(DoctorArgs),
+    /// Print the schema of a kind of files.
+    Schema {
+        /// Which.
+        name: String,
+    },
     /// Print completions.
     Completions(Shell),
     /// Tell aotui something from inside a session.
@@ -167,6 +172,7 @@ impl Verb {
             | Verb::Demo(_)
             | Verb::Workflow(_)
             | Verb::Completions(_)
+            | Verb::Schema { .. }
             | Verb::Report(_)
             | Verb::Explain { .. }
             | Verb::Events(_)
@@ -262,6 +268,7 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(workflow(matches)),
+        "schema" => Verb::Schema { name: needed(matches, "name") },
         "completions" => matches.get_one("shell").copied().map_or(Verb::Screen, Verb::Completions),
         "report" => matches.subcommand().map_or(Verb::Screen, |(name, matches)| Verb::Report(report(name, matches))),
         "builtin" => Verb::Land,

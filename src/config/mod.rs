@@ -15,5 +15,5 @@ pub mod paths;
 pub mod settings;
 pub mod template;
 pub mod triage;
-mod workflow_file;
+pub(crate) mod workflow_file;
 pub(crate) mod yaml;

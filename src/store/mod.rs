@@ -19,6 +19,8 @@
 //!
 //! A damaged file is put aside as `NAME.corrupt-TIME` and written again from the journal; nothing is thrown away unread.
 
+#[cfg(test)]
+mod asked;
 mod audit;
 mod elsewhere;
 mod files;
@@ -43,6 +45,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use asked::{keys_of_files, problems_of_plan, problems_of_ticket};
 pub use audit::{Snapshot, all_steps, read_steps, snapshots};
 pub use history::{History, JournalContent, Position, history, read_journal};
 pub use journal::Journal;

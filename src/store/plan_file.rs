@@ -16,11 +16,11 @@ use crate::domain::problem::Problem;
 use crate::domain::time::Timestamp;
 
 /// The keys a person or a planner may write.
-const KEYS: [&str; 11] =
+pub(super) const KEYS: [&str; 11] =
     ["id", "name", "repo", "workflow", "agent", "base", "worktreeRoot", "budget", "createdAt", "status", "tickets"];
 
 /// The engine's own keys, and one that `another-orchestrator` writes besides, which means nothing here.
-const FOREIGN: [&str; 3] = ["seq", "written", "createdBy"];
+pub(super) const FOREIGN: [&str; 3] = ["seq", "written", "createdBy"];
 
 /// The file as it is on disk.
 #[derive(Debug, Clone, Serialize, Deserialize)]

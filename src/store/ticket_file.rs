@@ -17,7 +17,7 @@ use crate::domain::problem::Problem;
 use crate::domain::ticket::{Brief, Progress};
 
 /// The keys a person or a planner may write.
-const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 13] = [
     "planId",
     "ticketId",
     "title",
@@ -34,7 +34,8 @@ const KEYS: [&str; 13] = [
 ];
 
 /// The engine's own part, and what the runner of `another-orchestrator` writes into its tickets, which is taken over once.
-const FOREIGN: [&str; 7] = ["state", "status", "currentPhase", "phaseHistory", "context", "retries", "error"];
+pub(super) const FOREIGN: [&str; 7] =
+    ["state", "status", "currentPhase", "phaseHistory", "context", "retries", "error"];
 
 fn is_foreign(key: &str) -> bool {
     FOREIGN.contains(&key)

@@ -34,3 +34,5 @@ pub use guard::install_panic_hook;
 pub use model::Role;
 pub use options::{Quit, TuiOptions};
 pub use run::run;
+#[cfg(test)]
+pub(crate) use theme::{names_of_roles, problems_of_theme};

@@ -210,3 +210,13 @@ pub(super) fn completions_verb() -> Command {
     )
     .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("The shell"))
 }
+
+pub(super) fn schema() -> Command {
+    let names = "Which: settings, workflow, agent, rules, plan, ticket or theme";
+    verb(
+        "schema",
+        "Prints the JSON Schema of a kind of files, with which editors complete and check them",
+        &["aotui schema workflow > ~/.config/aotui/workflow.schema.json"],
+    )
+    .arg(Arg::new("name").value_name("NAME").required(true).help(names))
+}

@@ -85,6 +85,19 @@ impl Theme {
     }
 }
 
+/// Returns what is wrong with the text of a theme.
+#[cfg(test)]
+pub(crate) fn problems_of_theme(text: &str) -> Vec<String> {
+    let users = BTreeMap::from([("own".to_owned(), text.to_owned())]);
+    Theme::load("own", &users, Depth::True).1
+}
+
+/// Returns the names of everything that a theme gives a style.
+#[cfg(test)]
+pub(crate) fn names_of_roles() -> Vec<&'static str> {
+    Role::ALL.iter().map(|role| role.name()).collect()
+}
+
 /// A theme with everything it inherits.
 #[derive(Default)]
 struct Merged {
