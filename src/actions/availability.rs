@@ -29,6 +29,7 @@ pub fn available(action: Action, fleet: &Fleet, ticket: Option<&Ticket>) -> Resu
         | Action::Reject
         | Action::Reply
         | Action::Tell
+        | Action::Interrupt
         | Action::Land
         | Action::Attach
         | Action::Peek
@@ -98,6 +99,7 @@ pub fn possible(fleet: &Fleet, ticket: &Ticket) -> Vec<Action> {
         Action::Reject,
         Action::Reply,
         Action::Tell,
+        Action::Interrupt,
         Action::Land,
         Action::Retry,
         Action::Skip,
@@ -133,6 +135,9 @@ fn on_ticket(action: Action, fleet: &Fleet, ticket: &Ticket) -> Result<(), Why> 
         ),
         Action::Reply => unless(!asks_question(ticket), "its agent asks no question"),
         Action::Tell => tell(progress),
+        Action::Interrupt => {
+            unless(!fleet.works_on_screen(ticket), "its agent is not seen at work on a screen of its own")
+        }
         Action::Land => unless(placement(fleet, ticket).zone != Zone::Merge, "it does not wait to be landed"),
         Action::Attach => unless(progress.sessions == 0, "it has no session yet"),
         Action::Peek => {

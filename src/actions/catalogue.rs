@@ -61,6 +61,8 @@ catalogue! {
     Reply = "reply" ("reply"), Answer, in [Fleet, Ticket], keys ["c"], cli [Ticket, Text, Request];
     /// Tells the ticket's agent more, once it is at its prompt.
     Tell = "tell" ("tell"), Answer, in [Fleet, Ticket], keys ["t"], cli [Ticket, Text];
+    /// Has the ticket's agent break off what it does on its own screen, and wait there for you.
+    Interrupt = "interrupt" ("interrupt"), Steer, in [Fleet, Ticket], keys ["I"], cli [Ticket];
     /// Gives the go-ahead to land finished work.
     Land = "land" ("land"), Answer, in [Fleet, Ticket], keys ["m"];
     /// Opens the terminal of the ticket's session, live if it runs; every key goes to the agent until you leave.
@@ -274,7 +276,19 @@ mod tests {
         let names: Vec<&str> = Action::verbs().map(Action::name).collect();
         assert_eq!(
             names,
-            ["approve", "reject", "reply", "tell", "attach", "retry", "skip", "take-over", "hand-back", "pause"]
+            [
+                "approve",
+                "reject",
+                "reply",
+                "tell",
+                "interrupt",
+                "attach",
+                "retry",
+                "skip",
+                "take-over",
+                "hand-back",
+                "pause"
+            ]
         );
         for verb in Action::verbs() {
             let args = verb.spec().args;

@@ -124,6 +124,7 @@ fn steer_examples(action: Action) -> &'static [&'static str] {
         Action::Reject => &["aotui reject PAY-114 -m 'the test proves nothing'"],
         Action::Reply => &["aotui reply PAY-114 'use the second one'"],
         Action::Tell => &["aotui tell PAY-114 'and add a test for zero'"],
+        Action::Interrupt => &["aotui interrupt PAY-114"],
         Action::Attach => &["aotui attach PAY-114"],
         Action::Retry => &["aotui retry PAY-114"],
         Action::Skip => &["aotui skip PAY-114 land"],

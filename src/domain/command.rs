@@ -154,6 +154,8 @@ pub enum TicketAction {
         /// What.
         text: String,
     },
+    /// Has the agent break off what it does on its own screen, and stay there.
+    Interrupt,
     /// Runs the failed or current phase again.
     Retry {
         /// Whether a session that runs may be ended for it.

@@ -94,6 +94,11 @@ pub enum Effect {
         /// The session.
         session: SessionId,
     },
+    /// Has the agent of a session break off what it does on its own screen.
+    Interrupt {
+        /// The session.
+        session: SessionId,
+    },
     /// Tells the agent of a session more; answered by [`Report::Prompted`].
     Prompt {
         /// The session.

@@ -186,6 +186,7 @@ fn panic_report(effect: &Effect) -> Option<Report> {
         | Effect::DeliverAnswer { .. }
         | Effect::LeaveSession { .. }
         | Effect::KeepSession { .. }
+        | Effect::Interrupt { .. }
         | Effect::WatchAsker { .. } => None,
     }
 }
@@ -256,6 +257,12 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
             None
         }
         Effect::KeepSession { .. } => None,
+        Effect::Interrupt { session } => {
+            if let Err(error) = slots.runtime.interrupt(session.clone()).await {
+                tracing::warn!("the agent of session {session} was not interrupted: {error}");
+            }
+            None
+        }
         Effect::Prompt { session, text } => {
             let result = slots.runtime.prompt(session.clone(), text).await.map_err(|error| error.message);
             Some(Report::Prompted { session, result })

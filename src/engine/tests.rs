@@ -171,6 +171,10 @@ impl Runtime for World {
         self.stop(session, StoppedBy::TurnOver, grace)
     }
 
+    fn interrupt(&self, _: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn prompt(&self, _: SessionId, _: String) -> SlotFuture<'_, Result<(), SlotError>> {
         Box::pin(async { Ok(()) })
     }

@@ -22,6 +22,9 @@ pub struct FaceOrder {
     pub shows: FaceRules,
     /// What is typed to have it leave.
     pub quit: Vec<String>,
+    /// What is typed to have it break off its work.
+    #[serde(default)]
+    pub interrupt: Vec<String>,
     /// Whether its program calls hooks.
     pub hooks: bool,
     /// Whether its first prompt is to be pasted; else it has it as an argument.

@@ -167,6 +167,9 @@ pub trait Runtime: Send + Sync {
     /// that it took it. Nothing is typed into anything else. Not to be repeated after a success.
     fn prompt(&self, session: SessionId, text: String) -> SlotFuture<'_, Result<(), SlotError>>;
 
+    /// Types what has the session's agent break off its work, if it is seen at work on its screen.
+    fn interrupt(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>>;
+
     /// Returns how the session's agent ended, where its driver left word of it.
     fn agent_end(&self, session: SessionId) -> SlotFuture<'_, Option<AgentEnd>>;
 

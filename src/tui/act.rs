@@ -58,6 +58,7 @@ impl Model {
             | Action::Reject
             | Action::Reply
             | Action::Tell
+            | Action::Interrupt
             | Action::Land
             | Action::Peek
             | Action::Detail
@@ -110,6 +111,7 @@ impl Model {
                 Some(request) => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Reply(request))))),
                 None => Vec::new(),
             },
+            Action::Interrupt => send(&key, TicketAction::Interrupt, format!("{name} is interrupted")),
             Action::Tell => self.open(Overlay::Form(Box::new(Form::new(&ticket, Purpose::Tell)))),
             Action::Peek => self.open(Overlay::Request { ticket: key, seen, scroll: Scroll::default() }),
             Action::Detail => self.open(Overlay::Detail { ticket: key, scroll: Scroll::default() }),

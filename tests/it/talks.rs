@@ -191,3 +191,42 @@ exit 7
     assert_eq!(home.ticket(&repo, "T")["zone"], "done");
     assert_eq!(home.git(&repo, &["show", "aotui/repo/T:told"]), "Do it");
 }
+
+#[test]
+fn a_person_interrupts_an_agent_at_work_and_nothing_is_typed_into_one_that_is_not() {
+    let home = Home::new();
+    let text = r#"#!/bin/sh
+printf '\033]0;free\007ready> '
+until [ -e "$AOTUI_SESSION_DIR/go" ]; do sleep 0.05; done
+trap 'broke=off' INT
+printf '\033]0;busy\007'
+until [ -n "$broke" ]; do sleep 0.05; done
+trap 'exit 0' INT
+echo off >broke && git add broke && git -c user.name=A -c user.email=a@localhost commit -qm 'Break off'
+printf '\033]0;free\007\nready> '
+read -r line
+exit 7
+"#;
+    let program = program(&home, "bin/mine", text);
+    let repo = home.repo();
+    home.write("aotui/workflows/one.yaml", ONE);
+    home.ok(&repo, &["init"]);
+    let config = home.aotui_home().join("config.yaml");
+    let settings = fs::read_to_string(&config).unwrap();
+    let record = TEN_LINES.replace("PROGRAM", &program).replace("quit:", "interrupt: [ctrl-c]\n      quit:");
+    fs::write(&config, format!("{settings}{record}")).unwrap();
+    home.ok(&repo, &["add", "it", "--id", "T", "--workflow", "one", "--agent", "mine"]);
+    let mut engine = home.command(&repo, &["run", "--until-done"]).spawn().unwrap();
+    let seen = || format!("{:#}", home.ticket(&repo, "T"));
+    let doing = |what: &str| {
+        until(what, seen, || (home.ticket(&repo, "T")["activity"]["doing"]["is"] == what).then_some(()));
+    };
+    doing("idle");
+    let refused = home.aotui(&repo, &["interrupt", "T"]);
+    assert!(refused.code != 0 && refused.stderr.contains("is not seen at work"), "{refused:?}");
+    fs::write(session_dir(&home).join("go"), "").unwrap();
+    doing("working");
+    home.ok(&repo, &["interrupt", "T"]);
+    assert_eq!(engine.wait().unwrap().code(), Some(0));
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:broke"]), "off");
+}

@@ -108,6 +108,7 @@ impl Bench {
         let face = FaceOrder {
             shows: terminal.shows.clone(),
             quit: terminal.quit.clone(),
+            interrupt: terminal.interrupt.clone(),
             hooks: terminal.hooks.is_some(),
             paste: terminal.prompt == FirstPrompt::Paste && !for_person,
             prompt: FaceOrder::digest(&prompt),

@@ -206,6 +206,32 @@ pub(super) async fn prompt(dir: &SessionDir, text: &str) -> Result<(), SlotError
     typed(dir, &order, &pane, text).await.map_err(failed)
 }
 
+/// Types what has the agent break off its work. Nothing is typed into a dialog, or into what nobody knows.
+pub(super) async fn interrupt(dir: &SessionDir) -> Result<(), SlotError> {
+    let failed = |why: &str| SlotError::new(ErrorClass::Transient, why);
+    let order = FaceOrder::read(dir.path()).filter(|order| !order.interrupt.is_empty());
+    let Some(order) = order else { return Err(failed("its record does not say how: attach to it")) };
+    let changed = Arc::new(Notify::new());
+    let pane = Pane::open(dir.path(), Arc::clone(&changed));
+    while pane.state() == PaneState::Waiting {
+        changed.notified().await;
+    }
+    for keys in &order.interrupt {
+        // What was printed before this terminal was looked at is read first.
+        sleep(LOOK).await;
+        let doing = reading(&order, &pane).map(|seen| seen.doing);
+        if !matches!(doing, Some(Doing::Working | Doing::Limited { .. })) {
+            return Err(failed("its screen does not show it at work"));
+        }
+        if !pane.input(keys.clone()) {
+            return Err(failed("its terminal takes no input"));
+        }
+    }
+    // What is on its way to the terminal goes with the pane.
+    sleep(LOOK).await;
+    Ok(())
+}
+
 fn at_prompt(order: &FaceOrder, pane: &Pane) -> bool {
     reading(order, pane).is_some_and(|seen| matches!(seen.doing, Doing::Idle | Doing::Done))
 }

@@ -324,6 +324,11 @@ impl Runtime for HolderRuntime {
         })
     }
 
+    fn interrupt(&self, session: SessionId) -> SlotFuture<'_, Result<(), SlotError>> {
+        let dir = self.session_dir(&session);
+        Box::pin(async move { face::interrupt(&dir).await })
+    }
+
     fn prompt(&self, session: SessionId, text: String) -> SlotFuture<'_, Result<(), SlotError>> {
         let dir = self.session_dir(&session);
         Box::pin(async move { face::prompt(&dir, &text).await })

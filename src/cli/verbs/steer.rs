@@ -59,6 +59,7 @@ fn wish(fleet: &Fleet, ticket: &Ticket, args: SteerArgs) -> Result<(TicketAction
         Action::Tell => {
             said(TicketAction::Tell { text: text.unwrap_or_default() }, "is told that once it is at its prompt")
         }
+        Action::Interrupt => said(TicketAction::Interrupt, "is interrupted; `aotui tell` or attach to go on"),
         Action::Retry => {
             let said = format!("runs again{}", ended.unwrap_or_default());
             Ok((TicketAction::Retry { interrupt: runs.is_some() }, said))

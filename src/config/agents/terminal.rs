@@ -22,6 +22,8 @@ pub struct Terminal {
     pub shows: FaceRules,
     /// What is typed to have it leave, each after a pause, until it has left.
     pub quit: Vec<String>,
+    /// What is typed to have it break off its work, each after a pause; empty where nobody knows.
+    pub interrupt: Vec<String>,
 }
 
 /// How an agent gets its first prompt on a screen of its own.
@@ -93,6 +95,9 @@ pub(super) fn parse(name: &str, mut terminal: Terminal, node: &Node, report: &mu
     }
     if let Some(texts) = fields.texts("quit", report) {
         terminal.quit = texts.into_iter().map(|text| keys(&text.value)).collect();
+    }
+    if let Some(texts) = fields.texts("interrupt", report) {
+        terminal.interrupt = texts.into_iter().map(|text| keys(&text.value)).collect();
     }
     fields.refuse_unknown(report);
     Some(terminal)

@@ -123,6 +123,7 @@ impl Turn<'_> {
             TicketAction::Reject { seen, note } => self.reject(&ticket, &seen, note),
             TicketAction::Reply { request, text } => self.reply(&ticket, request.as_ref(), text),
             TicketAction::Tell { text } => self.tell(&ticket, text),
+            TicketAction::Interrupt => self.interrupt(&ticket),
             TicketAction::Retry { interrupt } => {
                 self.retry(&ticket, interrupt)?;
                 self.attended(key);
@@ -217,6 +218,17 @@ impl Turn<'_> {
             None => Err(Rejection::new(format!("the agent of `{key}` does not tell when it can be talked to"))
                 .hint("attach to its session and type")),
         }
+    }
+
+    fn interrupt(&mut self, ticket: &Ticket) -> Done {
+        let key = &ticket.brief.key;
+        let session = ticket.progress.status.session().filter(|_| self.fleet.works_on_screen(ticket));
+        let Some(session) = session.cloned() else {
+            return Err(Rejection::new(format!("the agent of `{key}` is not seen at work on a screen of its own"))
+                .hint("attach to it, or stop it"));
+        };
+        self.want(Effect::Interrupt { session });
+        Ok(())
     }
 
     fn retry(&mut self, ticket: &Ticket, interrupt: bool) -> Done {

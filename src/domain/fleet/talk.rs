@@ -67,6 +67,13 @@ impl Fleet {
         judge(all, ask, ticket.progress.workspace.as_ref().map(|checkout| checkout.path.as_str()))
     }
 
+    /// Returns whether a ticket's agent is seen at work on a screen of its own.
+    pub fn works_on_screen(&self, ticket: &Ticket) -> bool {
+        let Status::Running { session, .. } = &ticket.progress.status else { return false };
+        let doing = self.live.activity.get(session).map(|activity| activity.sighting.doing);
+        ticket.progress.turn == Some(AgentTurn::Began) && matches!(doing, Some(Doing::Working | Doing::Limited { .. }))
+    }
+
     /// Returns when a person's silence is an answer; `None` where nothing is asked or the request waits on.
     pub(super) fn unanswered_at(&self, ticket: &Ticket) -> Option<Timestamp> {
         let Status::Running { .. } = ticket.progress.status else { return None };

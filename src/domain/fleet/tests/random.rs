@@ -203,6 +203,7 @@ fn answer(world: &World, effect: &Effect, how: u8) -> Option<Report> {
         | Effect::StopSession { .. }
         | Effect::FreezeSession { .. }
         | Effect::DeliverAnswer { .. }
+        | Effect::Interrupt { .. }
         | Effect::KeepSession { .. } => return None,
         Effect::LeaveSession { session } => {
             Report::SessionEnded { session: session.clone(), end: exited(i32::from(how % 2), world.now) }
