@@ -204,6 +204,18 @@ impl<'n> Fields<'n> {
         Some(texts)
     }
 
+    /// Returns a text or the texts of a list, none where there is neither.
+    pub(crate) fn one_or_more(&mut self, key: &'static str, report: &mut Report) -> Vec<At<String>> {
+        match self.get(key).map(|node| &node.value) {
+            Some(Value::List(items)) if items.is_empty() => {
+                report.error(self.at, format!("`{key}` of {} is an empty list", self.what), "name one, or remove it");
+                Vec::new()
+            }
+            Some(Value::List(_)) => self.texts(key, report).unwrap_or_default(),
+            _ => self.text(key, report).into_iter().collect(),
+        }
+    }
+
     /// Returns the entries of a map: key, where the key stands, value.
     pub(crate) fn entries(&mut self, key: &'static str, report: &mut Report) -> Vec<(At<String>, &'n Node)> {
         let Some(node) = self.get(key) else { return Vec::new() };

@@ -263,6 +263,9 @@ impl Settings {
         if let Some(limit) = fields.number("wipLimit", 0, 1_000_000, report) {
             rules.wip_limit = (limit > 0).then_some(limit);
         }
+        if let Some(names) = fields.texts("instead", report) {
+            rules.instead = instead(names, &self.agents, report);
+        }
         if let Some(node) = fields.get("night") {
             rules.night = night::read(node, report);
         }
@@ -342,6 +345,21 @@ fn directory(fields: &mut Fields<'_>, key: &'static str, places: &Places, report
         report.error(text.at, format!("`{key}` cannot be resolved: {error}"), "");
     }
     path.ok()
+}
+
+/// Reads the agents that work instead of one whose account is held back.
+fn instead(names: Vec<At<String>>, known: &BTreeMap<AgentName, AgentRecord>, report: &mut Report) -> Vec<AgentName> {
+    let mut agents = Vec::new();
+    for At { value, at } in names {
+        match known.keys().find(|name| name.as_str() == value) {
+            Some(name) => agents.push(name.clone()),
+            None => {
+                let hint = meant(&value, known.keys().map(AgentName::as_str));
+                report.error(at, format!("`instead` names `{value}`, which is not an agent"), hint);
+            }
+        }
+    }
+    agents
 }
 
 fn chords(node: &Node) -> Option<Vec<String>> {

@@ -142,6 +142,10 @@ impl Progress {
     pub fn conversation_to_resume(&self, phase: &PhaseId, agent: Option<&AgentName>) -> Option<&Conversation> {
         let visit = self.visits.get(phase).copied().unwrap_or_default();
         let before = self.own_history().next_back().filter(|entry| entry.phase == *phase && entry.visit == visit)?;
+        // After another agent was at it, it does not stand as this one left it.
+        if before.agent.is_some() && before.agent.as_ref() != agent {
+            return None;
+        }
         if !was_cut_off(before) && !gate::goes_on(&self.attempts_of_visit()) {
             return None;
         }

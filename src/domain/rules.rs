@@ -17,6 +17,9 @@ pub struct Rules {
     /// The agent of phases, tickets and plans that name none; `None` where nobody said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default_agent: Option<AgentName>,
+    /// The agents that work instead while the account of the one that should is held back for long.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub instead: Vec<AgentName>,
     /// What holds for each agent.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<AgentName, AgentRules>,

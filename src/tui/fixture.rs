@@ -121,6 +121,8 @@ fn workflow() -> Workflow {
         allowed_tools: Vec::new(),
         max_turns: None,
         model: None,
+        stronger: Vec::new(),
+        instead: Vec::new(),
     };
     let asks = |asks| PhaseKind::Approval(Approval { asks, message: None });
     let phases = [

@@ -131,6 +131,8 @@ impl World {
             allowed_tools: Vec::new(),
             max_turns: Some(9),
             model: None,
+            stronger: Vec::new(),
+            instead: Vec::new(),
         };
         WorkOrder { agent: Some(AgentName::new(name).unwrap()), ..self.order(kind) }
     }
@@ -408,6 +410,8 @@ async fn an_agent_that_is_not_installed_is_named_before_a_shell_can_hide_it() {
         agent: None,
         face: None,
         model: None,
+        stronger: Vec::new(),
+        instead: Vec::new(),
         allowed_tools: Vec::new(),
         max_turns: None,
     };

@@ -221,7 +221,10 @@ impl Row {
 fn agent(fleet: &Fleet, ticket: &Ticket) -> Option<String> {
     match &ticket.progress.status {
         Status::Running { agent, .. } | Status::Stopping { agent, .. } => agent.as_ref().map(ToString::to_string),
-        _ => fleet.agent_for(ticket, None).map(|agent| agent.to_string()),
+        _ => match fleet.phase_of(ticket) {
+            Some(phase) => fleet.agent_of(ticket, phase).map(|agent| agent.to_string()),
+            None => fleet.agent_for(ticket, None).map(|agent| agent.to_string()),
+        },
     }
 }
 

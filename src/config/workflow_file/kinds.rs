@@ -166,18 +166,21 @@ fn run(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Optio
 
 fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Option<PhaseKind> {
     let (file, text) = (fields.text("promptTemplate", report), fields.text("prompt", report));
-    draft.agent = fields.text("agent", report);
-    let agent = draft.agent.clone().and_then(|name| match AgentName::new(name.value) {
+    let agents = fields.one_or_more("agent", report);
+    draft.agents.clone_from(&agents);
+    let mut agents = agents.into_iter().filter_map(|name| match AgentName::new(name.value) {
         Ok(agent) => Some(agent),
         Err(bad) => {
             report.error(name.at, bad.to_string(), "");
             None
         }
     });
+    let (agent, instead) = (agents.next(), agents.collect());
     let face = one_of(fields, "face", &FACES, report);
     let tools = fields.texts("allowedTools", report).unwrap_or_default();
     let max_turns = fields.number("maxTurns", 1, 100_000, report);
-    let model = fields.text("model", report).map(|model| model.value);
+    let mut models = fields.one_or_more("model", report).into_iter().map(|model| model.value);
+    let (model, stronger) = (models.next(), models.collect());
     let prompt = match (file, text) {
         (Some(file), None) => {
             draft.prompts.push(file.clone());
@@ -194,7 +197,7 @@ fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Opt
         }
     };
     let allowed_tools = tools.into_iter().map(|tool| tool.value).collect();
-    Some(PhaseKind::Agent { prompt, agent, face, allowed_tools, max_turns, model })
+    Some(PhaseKind::Agent { prompt, agent, face, allowed_tools, max_turns, model, stronger, instead })
 }
 
 fn approval(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Approval {

@@ -35,8 +35,8 @@ pub(crate) struct Draft {
     pub(crate) prompts: Vec<At<String>>,
     /// Every script or program it names.
     pub(crate) commands: Vec<At<String>>,
-    /// The agent it names.
-    pub(crate) agent: Option<At<String>>,
+    /// The agents it names.
+    pub(crate) agents: Vec<At<String>>,
     /// Keys it captures.
     pub(crate) captures: Vec<String>,
     /// The phases it walks that are written within it.
@@ -70,7 +70,7 @@ impl Draft {
             templates: Vec::new(),
             prompts: Vec::new(),
             commands: Vec::new(),
-            agent: None,
+            agents: Vec::new(),
             captures: Vec::new(),
             inner: Vec::new(),
             phase: None,

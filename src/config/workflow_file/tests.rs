@@ -353,3 +353,19 @@ fn what_is_wrong_with_phases_within_phases_is_pointed_at() {
     ));
     assert!(said.contains("the longest name of a walk"), "{said}");
 }
+
+#[test]
+fn a_phase_may_name_agents_that_stand_in_and_models_that_are_stronger() {
+    let lists = "  - {id: a, type: agent, prompt: go, agent: [claude], model: [small, large, huge], onSuccess: done}\n";
+    let workflow = load(&with(lists)).unwrap().value;
+    let PhaseKind::Agent { agent, instead, model, stronger, .. } = &workflow.phases[0].kind else { panic!() };
+    assert_eq!(
+        (agent.as_ref().map(|name| name.as_str()), instead.len(), model.as_deref()),
+        (Some("claude"), 0, Some("small"))
+    );
+    assert_eq!(stronger.as_slice(), ["large", "huge"]);
+    let unknown = refused("  - {id: a, type: agent, prompt: go, agent: [claude, codx], onSuccess: done}\n");
+    assert!(unknown.contains("w.yaml:3:54: there is no agent `codx` in the settings"), "{unknown}");
+    let empty = refused("  - {id: a, type: agent, prompt: go, model: [], onSuccess: done}\n");
+    assert!(empty.contains("`model` of phase `a` is an empty list"), "{empty}");
+}

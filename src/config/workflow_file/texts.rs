@@ -38,7 +38,7 @@ pub(crate) fn check(drafts: &[Draft], source: &str, around: &dyn Surroundings, r
             });
         }
         seen.extend(draft.prompts.iter().map(|prompt| prompt.value.as_str()));
-        agent(draft, around, report);
+        agents(draft, around, report);
         for command in draft.commands.iter().filter(|command| !command.value.contains('/')) {
             match around.has_command(&command.value) {
                 Some(Ok(())) => {}
@@ -53,11 +53,12 @@ pub(crate) fn check(drafts: &[Draft], source: &str, around: &dyn Surroundings, r
     }
 }
 
-fn agent(draft: &Draft, around: &dyn Surroundings, report: &mut Report) {
+fn agents(draft: &Draft, around: &dyn Surroundings, report: &mut Report) {
     let names = around.agent_names();
-    let Some(agent) = draft.agent.as_ref().filter(|agent| !names.contains(&agent.value)) else { return };
-    let hint = meant(&agent.value, names.iter().map(String::as_str));
-    report.error(agent.at, format!("there is no agent `{}` in the settings", agent.value), hint);
+    for agent in draft.agents.iter().filter(|agent| !names.contains(&agent.value)) {
+        let hint = meant(&agent.value, names.iter().map(String::as_str));
+        report.error(agent.at, format!("there is no agent `{}` in the settings", agent.value), hint);
+    }
 }
 
 fn prompt_file(

@@ -14,6 +14,7 @@ mod adding;
 mod apply;
 mod budgets;
 mod caps;
+mod choice;
 mod dependencies;
 mod dispatch;
 mod failing;
@@ -59,7 +60,7 @@ use super::problem::Problem;
 use super::rules::Rules;
 use super::ticket::{Status, Ticket};
 use super::time::Timestamp;
-use super::workflow::{Phase, PhaseKind, Workflow};
+use super::workflow::{Phase, Workflow};
 
 /// Everything that is true about plans and tickets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -234,17 +235,6 @@ impl Fleet {
         let of_plan = || self.plans.get(&ticket.brief.key.plan)?.agent.as_ref();
         let of_house = || self.policy.rules.default_agent.as_ref();
         agent.or(ticket.brief.agent.as_ref()).or_else(of_plan).or_else(of_house).cloned()
-    }
-
-    /// Returns the agent that is at work on `phase` of `ticket`, or would be; `None` means the configured default.
-    pub fn agent_of(&self, ticket: &Ticket, phase: &Phase) -> Option<AgentName> {
-        match (&ticket.progress.status, &phase.kind) {
-            (Status::Running { agent, .. } | Status::Stopping { agent, .. }, _) if self.runs_agent(ticket, phase) => {
-                agent.clone()
-            }
-            (_, PhaseKind::Agent { agent, .. }) => self.agent_for(ticket, agent.as_ref()),
-            _ => self.agent_for(ticket, None),
-        }
     }
 
     /// Returns the blockers of `ticket` that are not complete, existing or not.

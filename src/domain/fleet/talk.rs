@@ -14,7 +14,7 @@ use crate::domain::permission::{Decision, PermissionRule, judge};
 use crate::domain::session::{Answer, Ask, Request};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status, Ticket};
 use crate::domain::time::Timestamp;
-use crate::domain::workflow::{PhaseKind, Unattended};
+use crate::domain::workflow::Unattended;
 
 /// Requests one session may have open, so that a mad agent cannot fill the state.
 const MAX_REQUESTS: usize = 32;
@@ -56,11 +56,7 @@ impl Fleet {
     pub fn judge(&self, ticket: &Ticket, ask: &Ask) -> Option<&PermissionRule> {
         let rules = &self.policy.rules;
         let phase = self.phase_of(ticket);
-        let named = phase.and_then(|phase| match &phase.kind {
-            PhaseKind::Agent { agent, .. } => agent.as_ref(),
-            _ => None,
-        });
-        let agent = self.agent_for(ticket, named);
+        let agent = phase.map_or_else(|| self.agent_for(ticket, None), |phase| self.agent_of(ticket, phase));
         let of_agent = agent.and_then(|agent| rules.agents.get(&agent)).map(|rules| rules.permissions.as_slice());
         let of_phase = phase.map(|phase| phase.asking.permissions.as_slice());
         let all = rules.permissions.iter().chain(of_agent.into_iter().chain(of_phase).flatten());

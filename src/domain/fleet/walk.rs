@@ -21,10 +21,14 @@ impl Turn<'_> {
 
     /// Returns what is needed to run `phase` for the ticket in session number `n`.
     pub(super) fn order(&self, key: &TicketKey, n: u32) -> Option<Box<WorkOrder>> {
-        let (ticket, phase) = self.at_phase(key)?;
+        let (ticket, mut phase) = self.at_phase(key)?;
         let plan = self.fleet.plans.get(&key.plan)?.clone();
+        let chosen = self.fleet.model_of(&ticket, &phase);
+        if let PhaseKind::Agent { model, .. } = &mut phase.kind {
+            *model = chosen;
+        }
         let agent = match &phase.kind {
-            PhaseKind::Agent { agent, .. } => self.fleet.agent_for(&ticket, agent.as_ref()),
+            PhaseKind::Agent { .. } => self.fleet.agent_of(&ticket, &phase),
             PhaseKind::Script { .. }
             | PhaseKind::Poll { .. }
             | PhaseKind::Approval(_)

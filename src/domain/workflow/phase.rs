@@ -151,6 +151,12 @@ pub enum PhaseKind {
         /// The model to ask the agent for, where its record knows how to say so.
         #[serde(default)]
         model: Option<String>,
+        /// The models of later fresh starts, the last one of all that follow; empty where it stays the same.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        stronger: Vec<String>,
+        /// The agents that work instead while the account of those before is held back; empty means as the settings say.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        instead: Vec<AgentName>,
     },
     /// Asks a program again and again: exit code 0 is done, 1 is not yet, anything else is failure.
     Poll {

@@ -101,6 +101,8 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
                         allowed_tools: Vec::new(),
                         max_turns: None,
                         model: None,
+                        stronger: Vec::new(),
+                        instead: Vec::new(),
                     },
                     _ => script(),
                 };

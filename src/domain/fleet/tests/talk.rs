@@ -22,6 +22,8 @@ fn working() -> World {
         allowed_tools: Vec::new(),
         max_turns: None,
         model: None,
+        stronger: Vec::new(),
+        instead: Vec::new(),
     };
     let mut work = phase("work", kind, Some("ok"), None);
     work.timeout_seconds = Some(60);

@@ -54,6 +54,8 @@ pub(super) fn agent(name: &str) -> PhaseKind {
         allowed_tools: Vec::new(),
         max_turns: None,
         model: None,
+        stronger: Vec::new(),
+        instead: Vec::new(),
     }
 }
 

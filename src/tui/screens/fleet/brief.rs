@@ -92,7 +92,10 @@ impl Page<'_> {
         let named = ticket.brief.workflow.as_ref().or_else(|| plan?.workflow.as_ref());
         let workflow = fleet.workflow_of(ticket).map(|workflow| &workflow.name).or(named);
         facts.extend(workflow.map(|name| format!("workflow {name}")));
-        facts.extend(fleet.agent_for(ticket, None).map(|name| format!("agent {name}")));
+        let phase = fleet.phase_of(ticket);
+        let agent = phase.map_or_else(|| fleet.agent_for(ticket, None), |phase| fleet.agent_of(ticket, phase));
+        facts.extend(agent.map(|name| format!("agent {name}")));
+        facts.extend(phase.and_then(|phase| fleet.model_of(ticket, phase)).map(|model| format!("model {model}")));
         let dot = format!(" {} ", self.model.setup.symbols.dot);
         self.text(&facts.join(&dot), Role::Muted);
         if let Some(checkout) = &ticket.progress.workspace {

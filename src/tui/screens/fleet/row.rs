@@ -121,11 +121,12 @@ pub(in crate::tui) fn worker(fleet: &Fleet, ticket: &Ticket) -> String {
     {
         return agent.to_string();
     }
-    match fleet.phase_of(ticket).map(|phase| &phase.kind) {
-        Some(PhaseKind::Agent { agent, .. }) => {
-            fleet.agent_for(ticket, agent.as_ref()).map_or_else(|| "agent".to_owned(), |name| name.to_string())
+    let Some(phase) = fleet.phase_of(ticket) else { return String::new() };
+    match &phase.kind {
+        PhaseKind::Agent { .. } => {
+            fleet.agent_of(ticket, phase).map_or_else(|| "agent".to_owned(), |name| name.to_string())
         }
-        Some(PhaseKind::Approval(_) | PhaseKind::Terminal { .. }) | None => String::new(),
-        Some(kind) => kind.name().to_owned(),
+        PhaseKind::Approval(_) | PhaseKind::Terminal { .. } => String::new(),
+        kind => kind.name().to_owned(),
     }
 }
