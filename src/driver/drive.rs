@@ -352,8 +352,7 @@ impl Driver {
 
     /// Commits the work of an agent that says it is done and cannot; returns what is in the way.
     fn commit(&self, message: &str) -> Option<(FailureClass, String)> {
-        let message = plain_line(message, MAX_NAME);
-        match leftovers::commit(&message) {
+        match leftovers::commit(Path::new("."), message) {
             Ok(None) => None,
             Ok(Some(commit)) => {
                 self.console.print(&format!("\x1b[2mcommitted for it: {commit}\x1b[0m\r\n"));

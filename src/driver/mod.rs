@@ -17,4 +17,5 @@ mod talk;
 
 pub use claude::say as claude_message;
 pub use drive::drive;
+pub use leftovers::commit as commit_leftovers;
 pub use order::{DriveOrder, OUTCOME_FILE, RESULTS_FILE, STREAM_FILE, note_result, read_outcome, write_outcome};

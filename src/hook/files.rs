@@ -25,6 +25,9 @@ pub struct FaceOrder {
     /// What is typed to have it break off its work.
     #[serde(default)]
     pub interrupt: Vec<String>,
+    /// The message under which its work is committed for it at the end of a turn; `None` means it commits itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// Whether its program calls hooks.
     pub hooks: bool,
     /// Whether its first prompt is to be pasted; else it has it as an argument.

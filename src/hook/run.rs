@@ -13,6 +13,7 @@ use crate::domain::activity::{Doing, Sighting, Source, Wait};
 use crate::domain::agent_run::{AgentEnd, AgentTurn};
 use crate::domain::ids::RequestId;
 use crate::domain::session::{Answer, Ask};
+use crate::domain::ticket::FailureClass;
 use crate::driver;
 use crate::report::{ReportError, Reporter};
 
@@ -206,6 +207,7 @@ impl Line {
         self.heard.turn = Some(AgentTurn::Ended);
         self.remember();
         let failure = ending.trouble.map(|trouble| (classify(&trouble, &self.order.errors), trouble.text));
+        let failure = failure.or_else(|| self.commit());
         let end = AgentEnd {
             retry_at: next_chance(failure.as_ref()),
             failure: failure.clone(),
@@ -218,6 +220,14 @@ impl Line {
         self.reporter.turn_ended(end)?;
         let words = failure.map(|(_, words)| words).or(ending.last_words).unwrap_or_default();
         self.doing(Doing::Done, "", &words)
+    }
+
+    /// Commits the work of an agent that cannot; returns what is in the way.
+    fn commit(&self) -> Option<(FailureClass, String)> {
+        let message = self.order.commit.as_ref()?;
+        let worktree = std::env::var_os("AOTUI_WORKTREE")?;
+        let why = driver::commit_leftovers(Path::new(&worktree), message).err()?;
+        Some((FailureClass::Exit, format!("its work could not be committed: {why}")))
     }
 
     /// Brings what was used up to its last state: programs write some of it only when they leave.

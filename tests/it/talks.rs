@@ -230,3 +230,30 @@ exit 7
     assert_eq!(engine.wait().unwrap().code(), Some(0));
     assert_eq!(home.git(&repo, &["show", "aotui/repo/T:broke"]), "off");
 }
+
+#[test]
+fn what_an_agent_that_cannot_commit_made_on_its_own_screen_is_committed_for_it_when_its_turn_ends() {
+    let home = Home::new();
+    let text = r#"#!/bin/sh
+trap 'exit 0' INT
+echo made >made
+cd /
+"$AOTUI_EXE" hook codex '{"type":"agent-turn-complete","thread-id":"t-1","input-messages":["Do it"],"last-assistant-message":"made it"}'
+while :; do sleep 0.05; done
+"#;
+    let program = program(&home, "bin/mine", text);
+    let repo = home.repo();
+    home.write("aotui/workflows/one.yaml", &ONE.replace("prompt:", "gates: [commit, cleanTree], prompt:"));
+    home.ok(&repo, &["init"]);
+    let config = home.aotui_home().join("config.yaml");
+    let settings = fs::read_to_string(&config).unwrap();
+    let record = format!(
+        "  mine:\n    command: {program}\n    commits: false\n    terminal: {{hooks: codex, quit: [ctrl-c]}}\n"
+    );
+    fs::write(&config, format!("{settings}\nagents:\n{record}")).unwrap();
+    home.ok(&repo, &["add", "it", "--id", "T", "--workflow", "one", "--agent", "mine"]);
+    assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 0, "{:#}", home.ticket(&repo, "T"));
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:made"]), "made");
+    let told = home.git(&repo, &["log", "-1", "--format=%s|%(trailers:key=Agent,separator=)", "aotui/repo/T"]);
+    assert_eq!(told, "it|Agent: mine");
+}

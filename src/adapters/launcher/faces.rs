@@ -110,6 +110,7 @@ impl Bench {
             quit: terminal.quit.clone(),
             interrupt: terminal.interrupt.clone(),
             hooks: terminal.hooks.is_some(),
+            commit: values.record().leaves.uncommitted.then(|| order.ticket.brief.title.clone()),
             paste: terminal.prompt == FirstPrompt::Paste && !for_person,
             prompt: FaceOrder::digest(&prompt),
             errors: headless.map(|headless| headless.errors.clone()).unwrap_or_default(),
