@@ -11,7 +11,7 @@ use aotui::domain::ticket::Progress;
 use aotui::store;
 use serde_json::Value;
 
-use super::field::{Field, LINES};
+use super::field::{Field, ITEMS, LINES, Pace};
 use super::witness::Witness;
 
 /// How long processes may take to be gone.
@@ -31,6 +31,7 @@ pub(super) fn broken(field: &Field, known: &Known) -> Vec<String> {
     let told = journal(field, &mut wrong);
     ends(field, &told, &mut wrong);
     sessions(&told, &witness, known, &mut wrong);
+    items(field, &told, &mut wrong);
     recordings(field, &witness, known, &mut wrong);
     repository(field, &mut wrong);
     processes(field, &mut wrong);
@@ -44,6 +45,8 @@ struct Told {
     intended: BTreeSet<String>,
     /// How each session ended; a look of a poll that found nothing has no entry.
     outcomes: BTreeMap<String, Outcome>,
+    /// How often each phase of each ticket and walk succeeded. None of the workflows here goes back.
+    successes: BTreeMap<String, u32>,
 }
 
 /// Replays the journal event by event: nothing runs again after its success was recorded, nothing ends twice.
@@ -82,6 +85,11 @@ fn event(told: &mut Told, recorded: &Recorded, wrong: &mut Vec<String>) {
             if done_before(progress) {
                 wrong.push(format!("{key}: {:?} ended again after its success was recorded", progress.phase));
             }
+            if *outcome == Outcome::Success
+                && let Some(phase) = &progress.phase
+            {
+                *told.successes.entry(format!("{} {phase}", key.name())).or_default() += 1;
+            }
             let session = progress.status.session().map(ToString::to_string);
             if let Some(session) = session
                 && told.outcomes.insert(session.clone(), outcome.clone()).is_some()
@@ -98,8 +106,7 @@ fn done_before(progress: &Progress) -> bool {
     let Some(phase) = &progress.phase else { return false };
     let visit = progress.visits.get(phase).copied().unwrap_or_default();
     progress
-        .history
-        .iter()
+        .own_history()
         .any(|entry| entry.phase == *phase && entry.visit == visit && entry.outcome == Outcome::Success)
 }
 
@@ -154,6 +161,34 @@ fn sessions(told: &Told, witness: &Witness, known: &Known, wrong: &mut Vec<Strin
             Outcome::Success => {}
             Outcome::Interrupted if killed.contains(session) || !witness.begun.contains_key(session) => {}
             other => wrong.push(format!("{session} was not touched, but {other:?}")),
+        }
+    }
+}
+
+/// Every item of every list, and every branch, was done once, whatever was killed.
+fn items(field: &Field, told: &Told, wrong: &mut Vec<String>) {
+    for (what, times) in told.successes.iter().filter(|(_, times)| **times > 1) {
+        wrong.push(format!("{what} succeeded {times} times"));
+    }
+    if field.pace != Pace::Dividing {
+        return;
+    }
+    let files = field.home.git(&field.repo, &["ls-tree", "-r", "--name-only", "main"]);
+    for id in &field.tickets {
+        for n in 1..=ITEMS {
+            for phase in ["make", "show"] {
+                if !told.successes.contains_key(&format!("{id}/parts.{n} {phase}")) {
+                    wrong.push(format!("{phase} of item {n} of {id} was skipped"));
+                }
+            }
+            if !files.lines().any(|file| file == format!("parts/{id}.{n}")) {
+                wrong.push(format!("item {n} of {id} is not on main"));
+            }
+        }
+        for branch in ["left", "right"] {
+            if !told.successes.contains_key(&format!("{id}/views.{branch} {branch}")) {
+                wrong.push(format!("branch {branch} of {id} was skipped"));
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Field {
     pub(super) home: Home,
     pub(super) repo: PathBuf,
     pub(super) tickets: BTreeSet<String>,
-    pace: Pace,
+    pub(super) pace: Pace,
 }
 
 /// How long things take.
@@ -30,18 +30,21 @@ pub(super) enum Pace {
     Walking,
     /// As short as possible, and without a poll.
     Running,
+    /// Through lists and branches.
+    Dividing,
 }
 
 impl Field {
     pub(super) fn new(pace: Pace, at_once: u64) -> Self {
-        let speed = if pace == Pace::Walking { 20 } else { 2000 };
+        let speed = if pace == Pace::Running { 2000 } else { 20 };
         let home = Home::with_speed(speed);
         let repo = home.repo();
         home.git(&repo, &["config", "gc.auto", "0"]);
         home.write("witness/log", "");
         home.write("witness.sh", WITNESS);
         home.write("aotui/config.yaml", &format!("defaultAgent: practice\nmaxConcurrency: {at_once}\n"));
-        home.write("aotui/workflows/mill.yaml", &workflow(pace));
+        let workflow = if pace == Pace::Dividing { DIVIDING.to_owned() } else { workflow(pace) };
+        home.write("aotui/workflows/mill.yaml", &workflow);
         home.ok(&repo, &["init"]);
         Self { home, repo, tickets: BTreeSet::new(), pace }
     }
@@ -107,11 +110,67 @@ pub(super) fn waits(ticket: &Ticket) -> bool {
         || progress.requests.iter().any(|request| asks(&request.ask))
 }
 
+/// Items of every list.
+pub(super) const ITEMS: usize = 3;
+
+/// A script that reports tasks → a list of them, each checked as it is done → branches at once → landing.
+const DIVIDING: &str = r#"
+name: mill
+phases:
+  - id: cut
+    type: script
+    run: |
+      . "$AOTUI_HOME/../witness.sh"
+      for task in one two three; do "$AOTUI_EXE" report task "$task"; done
+      keep cut
+      keep shape
+      say over
+    onSuccess: parts
+  - id: parts
+    type: foreach
+    over: tasks
+    phases:
+      - id: make
+        type: script
+        run: |
+          . "$AOTUI_HOME/../witness.sh"
+          lines 8 0.02
+          mkdir -p parts
+          echo "$AOTUI_ITEM" >"parts/$AOTUI_TICKET.$AOTUI_ITEM_NUMBER"
+          git add -A
+          git diff --cached --quiet || git commit --quiet -m "part $AOTUI_ITEM"
+        gates:
+          - {name: made, command: 'test -s "parts/$AOTUI_TICKET.$AOTUI_ITEM_NUMBER"'}
+          - cleanTree
+        onSuccess: show
+      - id: show
+        type: script
+        run: |
+          . "$AOTUI_HOME/../witness.sh"
+          say over
+    onSuccess: views
+  - id: views
+    type: parallel
+    branches:
+      - {name: left, type: script, run: '. "$AOTUI_HOME/../witness.sh"; lines 8 0.02; say over'}
+      - {name: right, type: script, run: '. "$AOTUI_HOME/../witness.sh"; lines 8 0.02; say over'}
+    onSuccess: join
+  - id: join
+    type: script
+    run: |
+      . "$AOTUI_HOME/../witness.sh"
+      "$AOTUI_EXE" builtin land
+      say over
+    onSuccess: done
+  - id: done
+    type: terminal
+"#;
+
 /// script → agent → (poll) → approval → landing. The poll finds its answer at the second look.
 fn workflow(pace: Pace) -> String {
     let (pause, after_shape) = match pace {
         Pace::Walking => ("0.05", "wait"),
-        Pace::Running => ("0", "look"),
+        Pace::Running | Pace::Dividing => ("0", "look"),
     };
     let poll = r#"
   - id: wait

@@ -15,6 +15,7 @@ mod witness;
 use std::fs;
 
 use chance::Chance;
+use field::Pace;
 
 /// Returns a number from the environment: `AOTUI_TORTURE_` with `KILLS`, `TICKETS`, `PASSES`, `PAIRS` or `SEED`.
 /// `AOTUI_TORTURE_POINT` names the point to try, or how the names of some begin.
@@ -67,13 +68,27 @@ fn the_checker_sees_what_it_is_there_to_see() {
 
 #[test]
 fn nothing_is_lost_run_twice_or_left_behind_by_a_few_random_kills() {
-    random::run(Chance::new(seed()), random::Size { kills: 16, tickets: 8, at_once: 4 });
+    random::run(Chance::new(seed()), random::Size { kills: 16, tickets: 8, at_once: 4, pace: Pace::Walking });
 }
 
 #[test]
 #[ignore = "takes minutes: cargo test --test it torture -- --ignored --nocapture --test-threads 1"]
 fn nothing_is_lost_run_twice_or_left_behind_by_hundreds_of_random_kills() {
-    let size = random::Size { kills: number("KILLS", 200), tickets: number("TICKETS", 50), at_once: 8 };
+    let size =
+        random::Size { kills: number("KILLS", 200), tickets: number("TICKETS", 50), at_once: 8, pace: Pace::Walking };
+    random::run(Chance::new(seed()), size);
+}
+
+#[test]
+fn no_item_of_a_list_is_done_twice_or_skipped_by_a_few_random_kills() {
+    random::run(Chance::new(seed()), random::Size { kills: 10, tickets: 3, at_once: 4, pace: Pace::Dividing });
+}
+
+#[test]
+#[ignore = "takes minutes: cargo test --test it torture -- --ignored --nocapture --test-threads 1"]
+fn no_item_of_a_list_is_done_twice_or_skipped_by_hundreds_of_random_kills() {
+    let size =
+        random::Size { kills: number("KILLS", 200), tickets: number("TICKETS", 20), at_once: 8, pace: Pace::Dividing };
     random::run(Chance::new(seed()), size);
 }
 

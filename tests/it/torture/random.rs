@@ -21,6 +21,8 @@ pub(super) struct Size {
     pub(super) tickets: u64,
     /// Sessions at the same time.
     pub(super) at_once: u64,
+    /// What tickets walk, and how fast.
+    pub(super) pace: Pace,
 }
 
 /// How long everything may take once nothing is killed any more.
@@ -80,7 +82,7 @@ impl Engine {
 /// Runs, kills, and checks.
 pub(super) fn run(mut chance: Chance, size: Size) {
     let started = Instant::now();
-    let mut field = Field::new(Pace::Walking, size.at_once);
+    let mut field = Field::new(size.pace, size.at_once);
     field.add(size.tickets);
     let mut kills = Kills::default();
     torture(&mut field, &mut chance, size, &mut kills);

@@ -12,11 +12,13 @@ w="$AOTUI_HOME/../witness"
 say() { echo "$1 $AOTUI_SESSION_ID" >>"$w/log"; }
 stat() { read -r _ _ state _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ started _ </proc/"$1"/stat; }
 begin() {
-    if read -r pid was 2>/dev/null <"$w/$AOTUI_TICKET" && stat "$pid" 2>/dev/null; then
+    # Walks of a ticket may be at work at the same time.
+    me="${AOTUI_SESSION_ID%~*}"
+    if read -r pid was 2>/dev/null <"$w/$me" && stat "$pid" 2>/dev/null; then
         [ "$started" = "$was" ] && [ "$state" != Z ] && say overlap
     fi
     stat $$
-    echo "$$ $started" >"$w/$AOTUI_TICKET"
+    echo "$$ $started" >"$w/$me"
     say begin
 }
 lines() { i=0; while [ $i -lt "$1" ]; do i=$((i+1)); echo "line $i of $AOTUI_SESSION_ID"; sleep "$2"; done; }
