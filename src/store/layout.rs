@@ -106,6 +106,11 @@ impl Layout {
         self.root.join("artifacts")
     }
 
+    /// Where planning agents leave their drafts, by conversation.
+    pub fn planning(&self) -> PathBuf {
+        self.root.join("planning")
+    }
+
     /// Where worktrees are made by default.
     pub fn worktrees(&self) -> PathBuf {
         self.root.join("worktrees")

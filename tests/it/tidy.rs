@@ -154,6 +154,32 @@ fn recordings_go_when_they_are_older_than_they_have_to_be_kept() {
 }
 
 #[test]
+fn artifacts_of_finished_tickets_and_drafts_that_nobody_took_in_go_with_the_recordings() {
+    let (home, repo, _) = worked();
+    let files = |name: &str| home.state().join(name);
+    for (ticket, file) in [("repo~T-1", "done"), ("repo~GONE", "gone"), ("repo~T-9", "open")] {
+        home.write(&format!("aotui/state/artifacts/{ticket}/{file}"), "x");
+    }
+    home.write("aotui/state/planning/2026-01-01/drafts/a.json", "{}");
+    home.ok(&repo, &["add", "Later", "--id", "T-9"]);
+    let kinds = |found: &[Value]| {
+        let left = found.iter().map(|one| one["kind"].as_str().unwrap().to_owned());
+        left.filter(|kind| ["artifacts", "drafts"].contains(&kind.as_str())).collect::<Vec<_>>()
+    };
+    assert!(kinds(&leftovers(&home, &repo, &["--delete"])).is_empty(), "they are young");
+    home.write("aotui/config.yaml", "defaultAgent: practice\nkeepDays: 0\n");
+    assert_eq!(kinds(&leftovers(&home, &repo, &["--delete"])), ["artifacts", "artifacts"], "drafts of today stay");
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 24 * 60 * 60);
+    for dir in ["planning/2026-01-01/drafts", "planning/2026-01-01"] {
+        fs::File::open(files(dir)).unwrap().set_modified(before).unwrap();
+    }
+    assert_eq!(kinds(&leftovers(&home, &repo, &["--delete"])), ["drafts"]);
+    let there = |name: &str| files(name).exists();
+    assert!(!there("artifacts/repo~T-1") && !there("artifacts/repo~GONE") && !there("planning/2026-01-01"));
+    assert!(there("artifacts/repo~T-9/open"), "its ticket is not done");
+}
+
+#[test]
 fn what_cannot_be_proven_to_be_useless_is_listed_and_kept() {
     let (home, repo) = ready();
     let strange = home.state().join("worktrees/repo/strange");

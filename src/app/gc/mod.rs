@@ -42,6 +42,8 @@ enum Target {
         name: String,
     },
     Sessions(Vec<std::path::PathBuf>),
+    Artifacts(std::path::PathBuf),
+    Desk(std::path::PathBuf),
     Demo(std::path::PathBuf),
     Socket(std::path::PathBuf),
 }
@@ -105,6 +107,8 @@ impl Ground<'_> {
                 refs::delete_rescue(self, repo, base.as_deref(), name).await.map(Some)
             }
             Target::Sessions(dirs) => state::delete_sessions(self, dirs).map(|()| None),
+            Target::Artifacts(dir) => state::delete_artifacts(self, dir).map(|()| None),
+            Target::Desk(dir) => state::delete_desk(self, dir).map(|()| None),
             Target::Demo(root) => state::delete_demo(root).map(|()| None),
             Target::Socket(path) => state::delete_socket(path).map(|()| None),
         }

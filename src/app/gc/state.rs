@@ -11,7 +11,7 @@ use super::{Found, Ground, Target, disk, is_done};
 use crate::app::demo;
 use crate::app::house::House;
 use crate::cli::verbs::gc::{Fate, Kind, Leftover};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, TicketKey};
 use crate::holder::files::SessionDir;
 use crate::runtime_dir;
 use crate::store;
@@ -24,6 +24,8 @@ const DEPTH: usize = 4;
 /// Finds them.
 pub(super) fn find(ground: &Ground<'_>) -> Vec<Found> {
     let mut found = sessions(ground);
+    found.extend(artifacts(ground));
+    found.extend(desks(ground));
     found.extend(put_aside(ground.house.layout().root(), 0));
     found.extend(demo::usual_places().into_iter().filter_map(|root| demo_sandbox(ground.house, root)));
     found.extend(sockets(ground.house));
@@ -41,7 +43,7 @@ fn sessions(ground: &Ground<'_>) -> Vec<Found> {
             old.entry(session.ticket.to_string()).or_default().push(entry);
         }
     }
-    let days = u64::from(ground.house.settings.recordings.days);
+    let days = days(ground);
     let all = old.into_iter().map(|(ticket, mut dirs)| {
         dirs.sort();
         let bytes = dirs.iter().map(|dir| disk::bytes(dir)).sum();
@@ -73,9 +75,7 @@ fn is_old(ground: &Ground<'_>, session: &SessionId, dir: &Path) -> Result<(), St
     if SessionDir::new(dir).is_held() {
         return Err("it runs".to_owned());
     }
-    let days = u64::from(ground.house.settings.recordings.days);
-    let age = disk::age(dir).unwrap_or_default();
-    if age < days.saturating_mul(24 * 60 * 60) { Err(format!("it ended less than {days} days ago")) } else { Ok(()) }
+    is_aged(days(ground), dir)
 }
 
 /// Deletes the directories of sessions, each if it is still not needed.
@@ -83,10 +83,70 @@ pub(super) fn delete_sessions(ground: &Ground<'_>, dirs: &[PathBuf]) -> Result<(
     for dir in dirs {
         let session = dir.file_name().and_then(|name| name.to_str()?.parse::<SessionId>().ok());
         is_old(ground, &session.ok_or_else(|| format!("{} is no session", dir.display()))?, dir)?;
-        // Links in it are removed, not followed; it is a directory of ours, entered by nobody else.
-        fs::remove_dir_all(dir).map_err(|error| format!("{} cannot be deleted: {error}", dir.display()))?;
+        remove(dir)?;
     }
     Ok(())
+}
+
+/// Finds the files that phases of finished tickets, and of tickets nobody knows, left for each other.
+fn artifacts(ground: &Ground<'_>) -> Vec<Found> {
+    let days = days(ground);
+    let old = entries(&ground.house.layout().artifacts()).into_iter().filter(|dir| are_old(ground, dir).is_ok());
+    let found = old.map(|dir| {
+        let why = format!("of a ticket that is done or gone, and older than {days} days (`keepDays`)");
+        Found { leftover: leftover(Kind::Artifacts, &dir, Fate::Safe, &why), target: Target::Artifacts(dir) }
+    });
+    found.collect()
+}
+
+/// Makes sure that no ticket needs its artifacts any more.
+fn are_old(ground: &Ground<'_>, dir: &Path) -> Result<(), String> {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let key = name.replacen('~', "/", 1).parse::<TicketKey>().map_err(|bad| bad.to_string())?;
+    ground.still_done(&key)?;
+    is_aged(days(ground), dir)
+}
+
+/// Deletes the artifacts of a ticket, if still nobody needs them.
+pub(super) fn delete_artifacts(ground: &Ground<'_>, dir: &Path) -> Result<(), String> {
+    are_old(ground, dir)?;
+    remove(dir)
+}
+
+/// Finds what is left of conversations about plans: drafts that nobody took in are kept as long as recordings.
+fn desks(ground: &Ground<'_>) -> Vec<Found> {
+    let all = entries(&ground.house.layout().planning()).into_iter();
+    let old = all.filter(|dir| dir.is_dir() && is_aged(desk_days(ground), dir).is_ok());
+    let found = old.map(|dir| {
+        let why = format!("drafts that nobody went on with for {} days (`keepDays`)", desk_days(ground));
+        Found { leftover: leftover(Kind::Drafts, &dir, Fate::Safe, &why), target: Target::Desk(dir) }
+    });
+    found.collect()
+}
+
+/// Deletes the drafts of a conversation, if it is still over.
+pub(super) fn delete_desk(ground: &Ground<'_>, dir: &Path) -> Result<(), String> {
+    is_aged(desk_days(ground), dir)?;
+    remove(dir)
+}
+
+fn days(ground: &Ground<'_>) -> u64 {
+    u64::from(ground.house.settings.recordings.days)
+}
+
+/// Somebody may be in the middle of a conversation, however short recordings are kept.
+fn desk_days(ground: &Ground<'_>) -> u64 {
+    days(ground).max(1)
+}
+
+fn is_aged(days: u64, dir: &Path) -> Result<(), String> {
+    let age = disk::age(dir).unwrap_or_default();
+    if age < days.saturating_mul(24 * 60 * 60) { Err(format!("it was used less than {days} days ago")) } else { Ok(()) }
+}
+
+/// Removes a directory of ours; links in it are removed, not followed.
+fn remove(dir: &Path) -> Result<(), String> {
+    fs::remove_dir_all(dir).map_err(|error| format!("{} cannot be deleted: {error}", dir.display()))
 }
 
 /// Finds what was put aside because it was damaged or taken out.
@@ -100,7 +160,10 @@ fn put_aside(dir: &Path, depth: usize) -> Vec<Found> {
         } else if depth == 0 && name == "archive" {
             (Kind::Archive, "what was removed from the plans: remove it yourself when nobody will ask for it")
         } else {
-            if is_dir && depth < DEPTH && !(depth == 0 && ["sessions", "worktrees"].contains(&name.as_str())) {
+            if is_dir
+                && depth < DEPTH
+                && !(depth == 0 && ["sessions", "worktrees", "artifacts", "planning"].contains(&name.as_str()))
+            {
                 found.extend(put_aside(&path, depth + 1));
             }
             continue;

@@ -106,6 +106,7 @@ impl<'h> Planner<'h> {
             "model": self.record.model.clone().unwrap_or_default(),
             "drafts": desk.drafts_dir(),
             "skills": desk.skills_dir(),
+            "desk": desk.place(),
             ENVIRONMENT: house.env,
         });
         let mut command = Command::new(&self.record.command);

@@ -18,14 +18,14 @@ impl Desk {
     /// Makes one.
     pub(super) fn new(layout: &Layout) -> Result<Self, Failure> {
         let name = format!("{}-{}", jiff::Zoned::now().strftime("%Y-%m-%dT%H-%M-%S"), std::process::id());
-        let desk = Self { root: all(layout).join(name) };
+        let desk = Self { root: layout.planning().join(name) };
         make(&desk.drafts_dir()).map_err(|error| cannot("make", &desk.root, &error))?;
         Ok(desk)
     }
 
     /// Returns the last one that still has drafts.
     pub(super) fn last(layout: &Layout) -> Result<Self, Failure> {
-        let dirs = fs::read_dir(all(layout)).into_iter().flatten().flatten();
+        let dirs = fs::read_dir(layout.planning()).into_iter().flatten().flatten();
         let mut desks: Vec<PathBuf> = dirs.map(|dir| dir.path()).filter(|path| path.is_dir()).collect();
         desks.sort();
         let desks = desks.into_iter().rev().map(|root| Self { root });
@@ -91,10 +91,6 @@ pub(super) fn drafts_in(dir: &Path) -> Vec<PathBuf> {
     let mut drafts: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_draft).collect();
     drafts.sort();
     drafts
-}
-
-fn all(layout: &Layout) -> PathBuf {
-    layout.root().join("planning")
 }
 
 fn make(dir: &Path) -> io::Result<()> {

@@ -18,6 +18,10 @@ pub enum Kind {
     Rescue,
     /// Recordings of the sessions of one ticket.
     Sessions,
+    /// Files that the phases of one ticket left for each other.
+    Artifacts,
+    /// Drafts of plans that nobody took in.
+    Drafts,
     /// Something damaged that was put aside.
     Quarantine,
     /// Something that was taken out of the way.
@@ -36,6 +40,8 @@ impl Kind {
             Kind::Branch => "branch",
             Kind::Rescue => "rescue ref",
             Kind::Sessions => "sessions",
+            Kind::Artifacts => "artifacts",
+            Kind::Drafts => "drafts",
             Kind::Quarantine => "quarantine",
             Kind::Archive => "archive",
             Kind::Demo => "demo",

@@ -22,8 +22,18 @@ pub use shown::as_yaml;
 pub use terminal::{FirstPrompt, Hooks, Terminal};
 
 /// Variables an agent record may use besides those of every template.
-pub const RECORD_VARIABLES: [&str; 9] =
-    ["prompt", "promptFile", "model", "maxTurns", "conversation", "hooksFile", "hookCommand", "drafts", "skills"];
+pub const RECORD_VARIABLES: [&str; 10] = [
+    "prompt",
+    "promptFile",
+    "model",
+    "maxTurns",
+    "conversation",
+    "hooksFile",
+    "hookCommand",
+    "drafts",
+    "skills",
+    "desk",
+];
 
 /// The faces by their names.
 pub(super) const FACES: [(&str, Face); 2] = [("terminal", Face::Terminal), ("headless", Face::Headless)];

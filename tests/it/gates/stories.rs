@@ -1,4 +1,20 @@
 //! What agents do to pass that should not, and what went wrong in other systems.
+//!
+//! | what is done to pass | the test that sees it fail |
+//! |---|---|
+//! | a pinned file of a gate is edited | `who_edits_the_check_that_judges_it_does_not_pass` and the one below it |
+//! | a marker of success is written | `who_writes_a_marker_of_success_does_not_pass` |
+//! | success is reported without a commit | `an_agent_that_reports_success_without_a_commit_…` in the module above |
+//! | a TODO is left; the critical path is unfinished | `who_leaves_something_to_be_done_on_an_added_line_…` |
+//! | tests are deleted | `who_deletes_a_test_to_pass_does_not_pass` |
+//! | tests run zero cases | `tests_that_run_zero_cases_do_not_pass` |
+//! | tests are fake | `tests_of_nothing_but_themselves_do_not_pass` |
+//! | the reviewer approves failing code | `a_reviewer_that_approves_failing_code_lets_nothing_pass` |
+//! | the agent fails and the flow goes on | `an_agent_that_fails_stops_the_flow_whatever_it_left` |
+//! | names of paths grow | `names_of_artifacts_are_names_so_that_no_path_grows` |
+//! | the prompt overflows | `a_prompt_names_large_files_and_never_holds_them` |
+//! | what was to be learned is skipped | `gated_never_completes_for_an_agent_that_skips_learning` |
+//! | what passed before gets worse | `six_roles_improve_a_project_…` among the walks |
 
 use std::fs;
 use std::path::{Path, PathBuf};
