@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::house::House;
 use super::{say, steering};
 use crate::cli::verbs::sessions;
-use crate::cli::{Exit, Failure, LogsArgs, PlainText, find_ticket, output};
+use crate::cli::{Exit, Failure, LogsArgs, PlainText, find_ticket_or_past, output};
 use crate::domain::ids::{SessionId, TicketKey};
 use crate::holder::files::SessionDir;
 use crate::holder::recording::{Piece, Recording, left_out};
@@ -21,7 +21,7 @@ pub(super) fn print(house: &House, args: &LogsArgs) -> Result<Exit, Failure> {
             .hint("write it to a file or a pipe, or leave --raw out"));
     }
     let (fleet, _) = steering::look(house)?;
-    let ticket = find_ticket(&fleet, &args.ticket)?;
+    let ticket = find_ticket_or_past(&fleet, &args.ticket)?;
     let key = &ticket.brief.key;
     let newest = ticket.progress.sessions;
     let size = |n| std::fs::metadata(session_dir(house, key, n).output()).ok().map(|found| found.len());

@@ -71,8 +71,8 @@ fn wants_json(verb: &Verb) -> bool {
     match verb {
         Verb::Run(args) => args.json,
         Verb::Events(args) => args.json,
-        Verb::Status { json, .. } | Verb::Sessions { json, .. } => *json,
-        Verb::Cost { json, .. } | Verb::Explain { json, .. } => *json,
+        Verb::Sessions(args) => args.json,
+        Verb::Status { json, .. } | Verb::Cost { json, .. } | Verb::Explain { json, .. } => *json,
         Verb::Gc(args) => args.json,
         Verb::Doctor(args) => args.json,
         Verb::Agents(AgentsVerb::List { json } | AgentsVerb::Check { json, .. }) => *json,
@@ -114,10 +114,8 @@ fn dispatch(invocation: Invocation) -> Result<u8, Failure> {
         Verb::Demo(args) => demo::demo(args)?,
         Verb::Gc(args) => gc::gc(&House::open(config)?, &args)?,
         Verb::Doctor(args) => doctor::doctor(config, &args)?,
-        Verb::Sessions { ticket, json } => sessions::list(&House::open_to_read(config)?, ticket.as_deref(), json)?,
-        Verb::ResumeSession { session, conversation } => {
-            sessions::resume(&House::open(config)?, &session, conversation.as_deref())?
-        }
+        Verb::Sessions(args) => sessions::list(&House::open_to_read(config)?, &args)?,
+        Verb::ResumeSession(args) => sessions::resume(&House::open(config)?, &args)?,
         Verb::Agents(verb) => agents::agents(config, verb)?,
         Verb::Screen => screen::open(&House::open(config)?, None)?,
         Verb::Attach { ticket } => screen::open(&House::open(config)?, Some(&ticket))?,

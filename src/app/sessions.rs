@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::house::House;
 use super::{say, say_json, steering};
-use crate::cli::{Exit, Failure, find_ticket, output};
+use crate::cli::{Exit, Failure, ResumeSessionArgs, SessionsArgs, find_ticket, find_ticket_or_past, output};
 use crate::config::agents::AgentRecord;
 use crate::config::template;
 use crate::domain::agent_run::AgentEnd;
@@ -35,15 +35,22 @@ struct Row {
     bytes: Option<u64>,
 }
 
-/// Lists the sessions of all tickets, or of one.
-pub(super) fn list(house: &House, ticket: Option<&str>, json: bool) -> Result<Exit, Failure> {
+/// Lists the sessions of all tickets, or of one, with those of the walks below them.
+pub(super) fn list(house: &House, args: &SessionsArgs) -> Result<Exit, Failure> {
     let (fleet, _) = steering::look(house)?;
-    let tickets: Vec<Arc<Ticket>> = match ticket {
-        Some(ticket) => vec![find_ticket(&fleet, ticket)?],
+    let tickets: Vec<Arc<Ticket>> = match &args.ticket {
+        Some(ticket) => vec![find_ticket_or_past(&fleet, ticket)?],
         None => fleet.tickets.values().cloned().collect(),
     };
-    let rows: Vec<Row> = tickets.iter().flat_map(|ticket| rows(house, ticket)).collect();
-    if json {
+    let mut rows: Vec<Row> = Vec::new();
+    for ticket in &tickets {
+        let mut walks: Vec<Ticket> = ticket.walks_over();
+        walks.extend(fleet.below(ticket).into_iter().map(|walk| (**walk).clone()));
+        walks.sort_by(|a, b| a.brief.key.cmp(&b.brief.key));
+        rows.extend(std::iter::once(&**ticket).chain(&walks).flat_map(|walk| self::rows(house, walk)));
+    }
+    rows.retain(|row| args.phase.as_ref().is_none_or(|phase| row.phase == *phase));
+    if args.json {
         return say_json(&json!({"sessions": rows.iter().map(Row::json).collect::<Vec<_>>()}));
     }
     if rows.is_empty() {
@@ -112,9 +119,9 @@ impl Row {
 }
 
 /// Becomes the agent's own program, with the conversation of a ticket's latest session, or of the one that is named.
-pub(super) fn resume(house: &House, wanted: &str, which: Option<&str>) -> Result<Exit, Failure> {
+pub(super) fn resume(house: &House, args: &ResumeSessionArgs) -> Result<Exit, Failure> {
     let (fleet, _) = steering::look(house)?;
-    let (ticket, row) = chosen(house, &fleet, wanted, which)?;
+    let (ticket, row) = chosen(house, &fleet, args)?;
     let key = &ticket.brief.key;
     if ticket.progress.status.session().is_some() {
         return Err(Failure::new(Exit::Refused, format!("a session of {key} is at work in its worktree"))
@@ -138,19 +145,24 @@ pub(super) fn resume(house: &House, wanted: &str, which: Option<&str>) -> Result
 }
 
 /// Returns the session that is named, or the newest of a ticket that has a conversation.
-fn chosen(house: &House, fleet: &Fleet, wanted: &str, which: Option<&str>) -> Result<(Arc<Ticket>, Row), Failure> {
+fn chosen(house: &House, fleet: &Fleet, args: &ResumeSessionArgs) -> Result<(Arc<Ticket>, Row), Failure> {
+    let (wanted, mut which) = (args.session.as_str(), args.conversation.as_deref());
     let session = wanted.parse::<SessionId>().ok();
-    let ticket = match &session {
-        Some(session) => find_ticket(fleet, &session.ticket.to_string())?,
-        None => find_ticket(fleet, wanted)?,
-    };
+    let named = session.as_ref().map_or_else(|| wanted.to_owned(), |session| session.ticket.to_string());
+    let ticket = find_ticket(fleet, &named).or_else(|failure| {
+        // The older form: a plan and a ticket.
+        let older = which.and_then(|ticket| find_ticket(fleet, &format!("{wanted}/{ticket}")).ok());
+        which = which.filter(|_| older.is_none());
+        older.ok_or(failure)
+    })?;
     let is_meant = |row: &Row| session.as_ref().is_none_or(|session| *session == row.session);
     let has_conversation = |row: &Row| row.end.as_ref().is_some_and(|end| end.conversation.is_some());
     let is_named = |row: &Row, name: &str| {
         let conversation = row.end.as_ref().and_then(|end| end.conversation.as_deref());
         conversation == Some(name) || row.session.to_string() == name || row.session.n.to_string() == name
     };
-    let fits = |row: &Row| is_meant(row) && which.is_none_or(|name| is_named(row, name));
+    let in_phase = |row: &Row| args.phase.as_ref().is_none_or(|phase| row.phase == *phase);
+    let fits = |row: &Row| is_meant(row) && in_phase(row) && which.is_none_or(|name| is_named(row, name));
     let row = rows(house, &ticket).into_iter().rev().find(|row| fits(row) && has_conversation(row));
     let row = row.ok_or_else(|| {
         Failure::new(Exit::Refused, format!("`{}` left no conversation that could be taken up", output::plain(wanted)))

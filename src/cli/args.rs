@@ -299,6 +299,7 @@ fn sessions() -> Command {
         &["aotui sessions", "aotui sessions PAY-114 --json | jq '.sessions[].conversation'"],
     )
     .arg(Arg::new("ticket").value_name("TICKET").help("The ticket; all unless given"))
+    .arg(option("phase", "PHASE", "Those of this phase alone"))
     .arg(json())
 }
 
@@ -315,6 +316,7 @@ fn resume_session() -> Command {
             .help("A session, or a ticket: then its newest that has a conversation"),
     )
     .arg(Arg::new("conversation").value_name("ID").help("Which conversation or session of the ticket"))
+    .arg(option("phase", "PHASE", "The newest one of this phase"))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::args::command;
 use super::older;
 use super::told::{
     AddArgs, ArtifactsArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, LearningsArgs, LogsArgs, PlanArgs,
-    ReportArgs, RunArgs, SteerArgs, Until, WholeVerb, WorkflowVerb,
+    ReportArgs, ResumeSessionArgs, RunArgs, SessionsArgs, SteerArgs, Until, WholeVerb, WorkflowVerb,
 };
 use crate::actions::Action;
 
@@ -109,19 +109,9 @@ pub enum Verb {
         repo: Option<PathBuf>,
     },
     /// List sessions.
-    Sessions {
-        /// One ticket alone.
-        ticket: Option<String>,
-        /// Whether as JSON.
-        json: bool,
-    },
+    Sessions(SessionsArgs),
     /// Take up a session's conversation.
-    ResumeSession {
-        /// The ticket or session.
-        session: String,
-        /// Which conversation or session of the ticket; `None` is the newest.
-        conversation: Option<String>,
-    },
+    ResumeSession(ResumeSessionArgs),
     /// List, show, check or add agents.
     Agents(AgentsVerb),
     /// List or check workflows.
@@ -159,7 +149,7 @@ impl Verb {
             | Verb::Import(_)
             | Verb::Plan(_)
             | Verb::Trust { .. } => true,
-            Verb::ResumeSession { .. } => true,
+            Verb::ResumeSession(_) => true,
             Verb::Sessions { .. } => false,
             Verb::Gc(args) => args.delete,
             Verb::Agents(verb) => matches!(verb, AgentsVerb::Add(_)),
@@ -192,6 +182,16 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, cla
         Some((name, matches)) => verb(name, matches),
     };
     Ok(Invocation { config, verb })
+}
+
+fn sessions(matches: &ArgMatches) -> SessionsArgs {
+    let (ticket, phase) = (text(matches, "ticket"), text(matches, "phase"));
+    SessionsArgs { ticket, phase, json: matches.get_flag("json") }
+}
+
+fn resume_session(matches: &ArgMatches) -> ResumeSessionArgs {
+    let (conversation, phase) = (text(matches, "conversation"), text(matches, "phase"));
+    ResumeSessionArgs { session: needed(matches, "session"), conversation, phase }
 }
 
 fn verb(name: &str, matches: &ArgMatches) -> Verb {
@@ -261,10 +261,8 @@ fn verb(name: &str, matches: &ArgMatches) -> Verb {
         }),
         "gc" => Verb::Gc(GcArgs { delete: matches.get_flag("delete"), json: matches.get_flag("json") }),
         "doctor" => Verb::Doctor(DoctorArgs { fix: matches.get_flag("fix"), json: matches.get_flag("json") }),
-        "sessions" => Verb::Sessions { ticket: text(matches, "ticket"), json: matches.get_flag("json") },
-        "resume-session" => {
-            Verb::ResumeSession { session: needed(matches, "session"), conversation: text(matches, "conversation") }
-        }
+        "sessions" => Verb::Sessions(sessions(matches)),
+        "resume-session" => Verb::ResumeSession(resume_session(matches)),
         "agents" => Verb::Agents(agents::parse(matches)),
         "trust" => Verb::Trust { repo: matches.get_one("repo").cloned() },
         "workflow" => Verb::Workflow(workflow(matches)),

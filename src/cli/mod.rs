@@ -26,8 +26,8 @@ pub use invocation::{Invocation, Verb, parse};
 pub use plain_text::PlainText;
 pub use progress::held_line;
 pub use repository::{needed_repository, repository_of};
-pub use steering::{Steering, find_plan, find_ticket};
+pub use steering::{Steering, find_plan, find_ticket, find_ticket_or_past};
 pub use told::{
     AddArgs, ArtifactsArgs, DemoArgs, DoctorArgs, EventsArgs, GcArgs, ImportArgs, LearningsArgs, LogsArgs, PlanArgs,
-    ReportArgs, RunArgs, SteerArgs, WholeVerb, WorkflowVerb,
+    ReportArgs, ResumeSessionArgs, RunArgs, SessionsArgs, SteerArgs, WholeVerb, WorkflowVerb,
 };

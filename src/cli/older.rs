@@ -68,6 +68,7 @@ mod tests {
             ("retry billing PAY-1", "retry billing/PAY-1"),
             ("skip billing PAY-1 land", "skip billing/PAY-1 land"),
             ("sessions billing PAY-1 --json", "sessions billing/PAY-1 --json"),
+            ("sessions billing PAY-1 --phase x", "sessions billing/PAY-1 --phase x"),
             ("resume-session billing PAY-1 abc", "resume-session billing/PAY-1 abc"),
             ("run billing PAY-1", "run --ticket billing/PAY-1"),
             ("daemon -c 2 -a codex", "run -c 2 -a codex"),

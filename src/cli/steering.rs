@@ -41,6 +41,18 @@ pub fn find_ticket(fleet: &Fleet, typed: &str) -> Result<Arc<Ticket>, Failure> {
     }
 }
 
+/// Finds the ticket or walk that `typed` means, walks that are over included.
+pub fn find_ticket_or_past(fleet: &Fleet, typed: &str) -> Result<Arc<Ticket>, Failure> {
+    let same = |walk: &Ticket| {
+        let key = &walk.brief.key;
+        key.name().eq_ignore_ascii_case(typed) || key.to_string().eq_ignore_ascii_case(typed)
+    };
+    find_ticket(fleet, typed).or_else(|failure| {
+        let past = fleet.tickets.values().flat_map(|ticket| ticket.walks_over()).find(same);
+        past.map(Arc::new).ok_or(failure)
+    })
+}
+
 /// Finds the plan that `typed` means, letter case ignored.
 pub fn find_plan(fleet: &Fleet, typed: &str) -> Result<PlanId, Failure> {
     if let Some(plan) = fleet.plans.keys().find(|plan| plan.as_str().eq_ignore_ascii_case(typed)) {

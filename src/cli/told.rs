@@ -295,3 +295,25 @@ pub enum ReportArgs {
         options: Vec<String>,
     },
 }
+
+/// What `sessions` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionsArgs {
+    /// One ticket or walk alone.
+    pub ticket: Option<String>,
+    /// One phase alone.
+    pub phase: Option<String>,
+    /// Whether as JSON.
+    pub json: bool,
+}
+
+/// What `resume-session` is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumeSessionArgs {
+    /// The ticket or session.
+    pub session: String,
+    /// Which conversation or session of the ticket; `None` is the newest.
+    pub conversation: Option<String>,
+    /// The phase it was in; `None` means any.
+    pub phase: Option<String>,
+}

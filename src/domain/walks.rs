@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{PhaseId, TicketKey, WalkName};
-use super::ticket::{HistoryEntry, Progress, Status, Ticket};
+use super::ticket::{Brief, HistoryEntry, Progress, Status, Ticket};
 
 /// Longest captured text of an item that is kept, in bytes.
 const LONGEST_CAPTURE: usize = 4 << 10;
@@ -179,6 +179,37 @@ pub(super) fn path(key: &TicketKey) -> String {
 }
 
 impl Ticket {
+    /// Returns the walks of a ticket that are over, as far as they are known: the sessions that were started for each, and
+    /// its attempts.
+    pub fn walks_over(&self) -> Vec<Ticket> {
+        let mut attempts = Vec::new();
+        self.attempts_below(&mut attempts);
+        let over = |(path, sessions): (&String, &u32)| {
+            let mut key = self.brief.key.clone();
+            for name in path.split('/') {
+                key.walk.push(name.parse().ok()?);
+            }
+            let of_it = |entry: &&&HistoryEntry| entry.session.as_ref().is_some_and(|session| session.ticket == key);
+            let history =
+                attempts.iter().filter(of_it).map(|entry| HistoryEntry { walk: Vec::new(), ..(*entry).clone() });
+            let progress = Progress { sessions: *sessions, history: history.collect(), ..Progress::default() };
+            let brief = Brief { key, ..self.brief.clone() };
+            Some(Ticket { brief, order: self.order, blocked_by: Vec::new(), progress })
+        };
+        let is_over = |walk: &Ticket| !self.has_open(&walk.brief.key.walk);
+        self.progress.walks.sessions.iter().filter_map(over).filter(is_over).collect()
+    }
+
+    fn attempts_below<'a>(&'a self, into: &mut Vec<&'a HistoryEntry>) {
+        into.extend(&self.progress.history);
+        self.progress.walks.open.values().for_each(|walk| walk.attempts_below(into));
+    }
+
+    fn has_open(&self, walk: &[WalkName]) -> bool {
+        let Some((first, rest)) = walk.split_first() else { return true };
+        self.progress.walks.open.get(first).is_some_and(|below| below.has_open(rest))
+    }
+
     /// Returns how many of the walks below it are over, and of how many; `None` where it has none.
     pub fn parts(&self) -> Option<(usize, usize)> {
         let walks = &self.progress.walks;

@@ -242,6 +242,11 @@ fn six_roles_improve_a_project_with_failing_tests_and_nothing_gets_worse_unnamed
     let kept: serde_json::Value = serde_json::from_str(&home.ok(&repo, &["artifacts", "A", "baseline.json"])).unwrap();
     let base = home.git(&repo, &["log", "--format=%H %T", "--grep", "Add named tests", "main"]);
     assert_eq!(base, format!("{} {}", kept["head"].as_str().unwrap(), kept["tree"].as_str().unwrap()));
+    let past = home.ok(&repo, &["logs", "A/build.1", "--list"]);
+    assert!(past.contains("developer (practice)  succeeded"), "{past}");
+    assert!(home.ok(&repo, &["logs", "A/build.1/tester.review"]).contains("✓ verdict: `pass`"));
+    let listed = home.ok(&repo, &["sessions", "repo", "A", "--phase", "developer"]);
+    assert!(listed.lines().count() >= 5 && listed.contains("repo~A~build.3~"), "{listed}");
     assert_eq!(kept["runs"][0]["results"]["passing"], serde_json::json!(["a", "b"]));
     assert_eq!(home.ticket(&repo, "A")["zone"], "done");
     assert!(home.ok(&repo, &["replay"]).contains("decided the same again"));
