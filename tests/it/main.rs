@@ -37,6 +37,8 @@ mod monitor;
 #[cfg(test)]
 mod older;
 #[cfg(test)]
+mod older_defects;
+#[cfg(test)]
 mod people;
 #[cfg(test)]
 mod picture;

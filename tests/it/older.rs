@@ -82,14 +82,14 @@ echo "work" >> work.txt
 git add . && git commit -qm "Work"
 "#;
 
-struct Older {
+pub(crate) struct Older {
     home: Home,
     repo: PathBuf,
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 impl Older {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = Home::new();
         let repo = home.repo();
         let dir = home.path("orchestrator");
@@ -120,20 +120,20 @@ impl Older {
         older
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.dir.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    fn program(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn program(&self, name: &str, text: &str) -> PathBuf {
         self.write(name, text);
         let path = self.dir.join(name);
         fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         path
     }
 
-    fn plan(&self, id: &str, status: &str, tickets: &[(&str, i64, &[&str])]) {
+    pub(crate) fn plan(&self, id: &str, status: &str, tickets: &[(&str, i64, &[&str])]) {
         let tickets: Vec<Value> = tickets
             .iter()
             .map(|(id, order, blockers)| json!({ "ticketId": id, "order": order, "blockedBy": blockers }))
@@ -144,7 +144,7 @@ impl Older {
         self.write(&format!("state/plans/{id}/plan.json"), &serde_json::to_string_pretty(&plan).unwrap());
     }
 
-    fn ticket(&self, plan: &str, id: &str, more: &Value) {
+    pub(crate) fn ticket(&self, plan: &str, id: &str, more: &Value) {
         let mut ticket = json!({ "planId": plan, "ticketId": id, "title": format!("Title of {id}"),
             "description": "All of it", "acceptanceCriteria": ["it works"], "linearUrl": null, "repo": null,
             "workflow": "small", "branch": format!("me/{id}"), "worktree": self.dir.join("worktrees").join(id),
@@ -157,7 +157,7 @@ impl Older {
         self.write(&format!("state/plans/{plan}/tickets/{id}.json"), &text);
     }
 
-    fn run(&self, args: &[&str]) -> Ran {
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
         let config = self.dir.join("config.yaml");
         let args = [&["--config", config.to_str().unwrap()], args].concat();
         self.home.aotui(&self.repo, &args)
@@ -169,7 +169,7 @@ impl Older {
         status["plans"][0]["tickets"].clone()
     }
 
-    fn of(&self, plan: &str, id: &str) -> Value {
+    pub(crate) fn of(&self, plan: &str, id: &str) -> Value {
         let tickets = self.tickets(plan);
         tickets.as_array().unwrap().iter().find(|ticket| ticket["id"] == id).unwrap().clone()
     }
