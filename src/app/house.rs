@@ -76,6 +76,19 @@ impl House {
         Ok((Self { places, settings: loaded.value, warnings: loaded.warnings, exe, cwd, env }, defects))
     }
 
+    /// Returns the value of a variable that is set.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns the path that an agent's record spells; `None` where it needs a variable that is not set.
+    pub(super) fn path_of_agent(&self, spelled: &str) -> Option<PathBuf> {
+        if let Some((name, rest)) = spelled.strip_prefix("${").and_then(|rest| rest.split_once('}')) {
+            return Some(Path::new(self.variable(name)?).join(rest.trim_start_matches('/')));
+        }
+        self.places.resolve(spelled).ok()
+    }
+
     /// Returns a house that lies in `dir` alone, with default settings: the user's own is not touched.
     pub(super) fn at(dir: &Path) -> Result<Self, Failure> {
         let (exe, cwd, mut env) = (exe()?, cwd()?, env());

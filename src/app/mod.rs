@@ -217,7 +217,8 @@ fn show_explanation(house: &House, ticket: &str, json: bool) -> Result<Exit, Fai
     let (fleet, _) = steering::look(house)?;
     let ticket = find_ticket(&fleet, ticket)?;
     let (keys, _said_by_the_screen) = Keymap::new(&house.settings.keys);
-    let view = explain::View::new(&fleet, &ticket, &keys, &house.layout().sessions());
+    let happened = crate::store::history(&house.layout())?.content.events;
+    let view = explain::View::new(&fleet, &ticket, &keys, &house.layout().sessions()).and_what_happened(&happened);
     if json { say_json(&view) } else { say(&view.text(Style::of_stdout(), crate::engine::now())) }
 }
 

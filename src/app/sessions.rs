@@ -139,6 +139,12 @@ pub(super) fn resume(house: &House, args: &ResumeSessionArgs) -> Result<Exit, Fa
     if !house.library().has_program(&record.command) {
         return Err(Failure::error(format!("{agent} is not installed (no program `{}`)", record.command)));
     }
+    if !is_there(house, record, conversation) {
+        let looked = record.about.transcripts.join(", ");
+        let what = format!("conversation {} of {agent} is not there any more", output::plain(conversation));
+        return Err(Failure::new(Exit::Refused, what)
+            .hint(format!("looked for {looked}; if it is elsewhere, set `transcripts` of `agents.{agent}`")));
+    }
     output::note(&format!("taking up conversation {} of {}", output::plain(conversation), row.session));
     let error = Command::new(&record.command).args(args).current_dir(dir).exec();
     Err(Failure::error(format!("`{}` cannot be started: {error}", record.command)))
@@ -169,6 +175,26 @@ fn chosen(house: &House, fleet: &Fleet, args: &ResumeSessionArgs) -> Result<(Arc
             .hint(format!("`aotui sessions {}` lists what there is", ticket.brief.key))
     })?;
     Ok((ticket, row))
+}
+
+/// Returns whether the file of a conversation is there, or nobody said where it would be.
+fn is_there(house: &House, record: &AgentRecord, conversation: &str) -> bool {
+    let files = &record.about.transcripts;
+    let is_name = !conversation.contains(['/', '*']) && !conversation.starts_with('.');
+    let named = files.iter().map(|file| file.replace("{conversation}", conversation));
+    let mut paths = named.filter_map(|file| house.path_of_agent(&file));
+    files.is_empty() || is_name && paths.any(|path| any_fits(Path::new("/"), &path))
+}
+
+/// Returns whether there is a file below `dir` whose path fits a pattern.
+fn any_fits(dir: &Path, pattern: &Path) -> bool {
+    let mut parts = pattern.strip_prefix("/").unwrap_or(pattern).components();
+    let Some(part) = parts.next() else { return dir.is_file() };
+    let (part, rest) = (part.as_os_str().to_string_lossy(), parts.as_path());
+    let Some((begin, end)) = part.split_once('*') else { return any_fits(&dir.join(&*part), rest) };
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let fits = |name: &str| name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end);
+    entries.filter(|entry| fits(&entry.file_name().to_string_lossy())).any(|entry| any_fits(&entry.path(), rest))
 }
 
 fn arguments(record: &AgentRecord, agent: &str, conversation: &str) -> Result<Vec<String>, Failure> {

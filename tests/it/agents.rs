@@ -369,7 +369,10 @@ echo '{"kind":"hello","chat":"c-7","brain":"small-1"}'
 echo '{"kind":"bye","in":3,"out":4,"dollars":0.5,"wrong":"it is odd"}'
 "#,
     );
-    let record = format!("{}    resume: [--again, '{{{{ conversation }}}}']\n", TEN_LINES.replace("PROGRAM", &program));
+    let kept = home.path("kept/some-day");
+    let transcripts = format!("'${{NOT_SET}}/x', '{}/*/chat-{{conversation}}.jsonl'", home.path("kept").display());
+    let resume = format!("    resume: [--again, '{{{{ conversation }}}}']\n    transcripts: [{transcripts}]\n");
+    let record = format!("{}{resume}", TEN_LINES.replace("PROGRAM", &program));
     let repo = with_ticket(&home, &record, "mine");
     let early = home.aotui(&repo, &["resume-session", "T"]);
     assert!(early.code != 0 && early.stderr.contains("left no conversation"), "{early:?}");
@@ -383,6 +386,10 @@ echo '{"kind":"bye","in":3,"out":4,"dollars":0.5,"wrong":"it is odd"}'
         (&json["sessions"][0]["conversation"], &json["sessions"][0]["usage"]["input"]),
         (&"c-7".into(), &3.into())
     );
+    fs::create_dir_all(&kept).unwrap();
+    let gone = home.aotui(&repo, &["resume-session", "T"]);
+    assert!(gone.code != 0 && gone.stderr.contains("conversation c-7 of mine is not there any more"), "{gone:?}");
+    fs::write(kept.join("chat-c-7.jsonl"), "").unwrap();
     for named in ["T", "repo~T~1"] {
         let again = home.aotui(&repo, &["resume-session", named]);
         let expected = format!("again c-7 in {}", home.state().join("worktrees/repo/T").display());

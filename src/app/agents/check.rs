@@ -109,15 +109,11 @@ fn allowed(subject: &Subject<'_>) -> Finding {
 
 impl Subject<'_> {
     fn variable(&self, name: &str) -> Option<&str> {
-        self.house.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.house.variable(name)
     }
 
-    /// Returns the path a record spells; `None` where it needs a variable that is not set.
     fn path(&self, spelled: &str) -> Option<PathBuf> {
-        if let Some((name, rest)) = spelled.strip_prefix("${").and_then(|rest| rest.split_once('}')) {
-            return Some(Path::new(self.variable(name)?).join(rest.trim_start_matches('/')));
-        }
-        self.house.places.resolve(spelled).ok()
+        self.house.path_of_agent(spelled)
     }
 
     fn trusts(&self, trust: &Trust, repo: &Path) -> bool {

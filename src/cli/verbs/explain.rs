@@ -1,13 +1,18 @@
 //! `aotui explain`: why a ticket is where it is, what it waits for, what comes next, and what can be done.
 
+mod decisions;
+
 use std::path::Path;
 
 use serde::Serialize;
+
+use decisions::Decision;
 
 use super::status::{distance, span};
 use crate::actions::{Action, Keymap, possible};
 use crate::cli::output::{Style, plain};
 use crate::domain::activity::Activity;
+use crate::domain::event::Recorded;
 use crate::domain::explain::{Explanation, Point, explain};
 use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
@@ -26,6 +31,8 @@ pub struct View {
     explanation: Explanation,
     /// What a person can do now.
     actions: Vec<Can>,
+    /// What its agents asked and who decided it, oldest first.
+    decisions: Vec<Decision>,
     /// Where its things are.
     places: Places,
 }
@@ -68,7 +75,14 @@ impl View {
                 .map(|session| sessions.join(session.to_string()).display().to_string()),
         };
         let actions = possible(fleet, ticket).into_iter().map(|action| can(action, ticket, keys)).collect();
-        Self { explanation, actions, places }
+        Self { explanation, actions, decisions: Vec::new(), places }
+    }
+
+    /// Adds what happened, as far as the journal still tells.
+    #[must_use]
+    pub fn and_what_happened(mut self, events: &[Recorded]) -> Self {
+        self.decisions = Decision::of(events, &self.explanation.key);
+        self
     }
 
     /// Returns it for people, as it is at `now`.
@@ -90,6 +104,7 @@ impl View {
         section("waits for", points(&self.explanation.waits_for));
         section("then", points(&self.explanation.next));
         section("last attempts", self.explanation.attempts.iter().flat_map(|entry| attempt(entry, now)).collect());
+        section("decided", self.decisions.iter().map(|decision| decision.line(now)).collect());
         section("you can", self.actions.iter().map(|can| can.line(&self.actions)).collect());
         section("where", self.places.lines());
         text

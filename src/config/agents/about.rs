@@ -20,6 +20,9 @@ pub struct About {
     pub unasked: Vec<String>,
     /// Arguments with which a person takes up the conversation `{{ conversation }}`; empty means nobody said.
     pub resume: Vec<String>,
+    /// Where the file of the conversation `{conversation}` is, one of them; spelled as those of [`Login`], and `*` stands for
+    /// any text within a name. Empty means nobody said.
+    pub transcripts: Vec<String>,
 }
 
 /// Where an agent's credentials are. Only whether they are there is ever looked at.
@@ -52,6 +55,7 @@ pub(super) fn parse(about: &mut About, fields: &mut Fields<'_>, report: &mut Rep
     }
     set(&mut about.version_args, "versionArgs", fields, report);
     set(&mut about.unasked, "unasked", fields, report);
+    set(&mut about.transcripts, "transcripts", fields, report);
     if let Some(resume) = super::templates(fields.texts("resume", report), report) {
         about.resume = resume;
     }
