@@ -184,7 +184,7 @@ fn approve(ticket: &Ticket) -> Result<(), Why> {
 fn tell(progress: &Progress) -> Result<(), Why> {
     unless(!matches!(progress.status, Status::Running { .. }), "nothing of it runs")?;
     match progress.turn {
-        Some(AgentTurn::Began | AgentTurn::Ended) => Ok(()),
+        Some(AgentTurn::Began | AgentTurn::Ended | AgentTurn::Interrupted) => Ok(()),
         Some(AgentTurn::Prompted { .. }) => Err(Why("its agent is being told more")),
         None => Err(Why("its agent does not tell when it can be talked to: attach to it")),
     }

@@ -36,6 +36,8 @@ pub enum AgentTurn {
     Began,
     /// It is done with its prompt and waits for more.
     Ended,
+    /// A person had it break off, and it waits for them.
+    Interrupted,
     /// It is to be told more and has not taken it yet.
     Prompted {
         /// What it is to be told.

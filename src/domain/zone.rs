@@ -130,6 +130,14 @@ fn running(fleet: &Fleet, progress: &Progress, session: &SessionId, since: Times
             let why = format!("{}; attach to answer", activity.sighting.words());
             return Placement { zone: Zone::Respond, why, moment: Some(activity.at) };
         }
+        (Some(AgentTurn::Interrupted), _) => {
+            let why = "interrupted; attach, tell it more or retry".to_owned();
+            return Placement {
+                zone: Zone::Respond,
+                why,
+                moment: Some(activity.map_or(since, |activity| activity.at)),
+            };
+        }
         // Whoever began and never said that it was done was interrupted.
         (Some(AgentTurn::Began), Some((Doing::Idle, activity))) => {
             let why = "idle amid its turn; attach, tell it more or retry".to_owned();

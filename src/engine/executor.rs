@@ -258,10 +258,9 @@ async fn carry_out(slots: Slots, told: Told, reports: &mpsc::Sender<Arrival>, ef
         }
         Effect::KeepSession { .. } => None,
         Effect::Interrupt { session } => {
-            if let Err(error) = slots.runtime.interrupt(session.clone()).await {
-                tracing::warn!("the agent of session {session} was not interrupted: {error}");
-            }
-            None
+            let error = slots.runtime.interrupt(session.clone()).await.err()?;
+            tracing::warn!("the agent of session {session} was not interrupted: {error}");
+            Some(Report::Agent { session, report: AgentReport::TurnBegan })
         }
         Effect::Prompt { session, text } => {
             let result = slots.runtime.prompt(session.clone(), text).await.map_err(|error| error.message);

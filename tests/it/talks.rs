@@ -201,8 +201,11 @@ until [ -e "$AOTUI_SESSION_DIR/go" ]; do sleep 0.05; done
 trap 'broke=off' INT
 printf '\033]0;busy\007'
 until [ -n "$broke" ]; do sleep 0.05; done
+printf '\033]0;free\007\nready> '
+read -r more
+printf '\033]0;busy\007'
 trap 'exit 0' INT
-echo off >broke && git add broke && git -c user.name=A -c user.email=a@localhost commit -qm 'Break off'
+echo "off, then $more" >broke && git add broke && git -c user.name=A -c user.email=a@localhost commit -qm 'Break off'
 printf '\033]0;free\007\nready> '
 read -r line
 exit 7
@@ -227,8 +230,11 @@ exit 7
     fs::write(session_dir(&home).join("go"), "").unwrap();
     doing("working");
     home.ok(&repo, &["interrupt", "T"]);
+    assert_eq!(wait_why(&home, &repo, "interrupted; attach, tell it more or retry")["zone"], "respond");
+    doing("idle");
+    home.ok(&repo, &["tell", "T", "go on"]);
     assert_eq!(engine.wait().unwrap().code(), Some(0));
-    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:broke"]), "off");
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:broke"]), "off, then go on");
 }
 
 #[test]

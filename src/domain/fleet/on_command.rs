@@ -206,10 +206,10 @@ impl Turn<'_> {
             return Err(Rejection::new(format!("no session of `{key}` runs")).hint("reject or retry it with a note"));
         };
         match &ticket.progress.turn {
-            Some(AgentTurn::Began | AgentTurn::Ended) if text.trim().is_empty() => {
+            Some(AgentTurn::Began | AgentTurn::Ended | AgentTurn::Interrupted) if text.trim().is_empty() => {
                 Err(Rejection::new("there is nothing to tell"))
             }
-            Some(AgentTurn::Began | AgentTurn::Ended) => {
+            Some(AgentTurn::Began | AgentTurn::Ended | AgentTurn::Interrupted) => {
                 self.follow_up(session, text);
                 Ok(())
             }
@@ -227,6 +227,7 @@ impl Turn<'_> {
             return Err(Rejection::new(format!("the agent of `{key}` is not seen at work on a screen of its own"))
                 .hint("attach to it, or stop it"));
         };
+        self.note(key, TicketEvent::Turn { turn: AgentTurn::Interrupted });
         self.want(Effect::Interrupt { session });
         Ok(())
     }

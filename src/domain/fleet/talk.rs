@@ -36,7 +36,7 @@ pub(super) enum Told {
 impl Progress {
     pub(super) fn told(&self) -> Told {
         match (&self.turn, &self.agent_end) {
-            (Some(AgentTurn::Began), _) => Told::Unfinished,
+            (Some(AgentTurn::Began | AgentTurn::Interrupted), _) => Told::Unfinished,
             (_, Some(AgentEnd { failure: Some((class, words)), .. })) => Told::Failed(*class, words.clone()),
             (Some(AgentTurn::Ended), _) => Told::Done,
             (Some(AgentTurn::Prompted { .. }), _) => Told::Unfinished,
@@ -66,8 +66,10 @@ impl Fleet {
     /// Returns whether a ticket's agent is seen at work on a screen of its own.
     pub fn works_on_screen(&self, ticket: &Ticket) -> bool {
         let Status::Running { session, .. } = &ticket.progress.status else { return false };
-        let doing = self.live.activity.get(session).map(|activity| activity.sighting.doing);
-        ticket.progress.turn == Some(AgentTurn::Began) && matches!(doing, Some(Doing::Working | Doing::Limited { .. }))
+        let Some(seen) = self.live.activity.get(session).map(|activity| &activity.sighting) else { return false };
+        let works = matches!(seen.doing, Doing::Working | Doing::Limited { .. });
+        let on_screen = matches!(seen.source, Source::Screen | Source::Title | Source::Hook);
+        works && on_screen && matches!(ticket.progress.turn, None | Some(AgentTurn::Began))
     }
 
     /// Returns when a person's silence is an answer; `None` where nothing is asked or the request waits on.
@@ -163,7 +165,9 @@ impl Turn<'_> {
         let over = goes_on || progress.turn == Some(AgentTurn::Ended);
         let known = over && progress.agent_end.as_ref() == Some(&*end);
         // Who is being ended is not told more, and whatever it asked it asks no longer when it is told to end.
-        if known || !matches!(progress.status, Status::Running { .. }) {
+        // Whose turn ended as a person broke it off stays for that person.
+        let broken_off = progress.turn == Some(AgentTurn::Interrupted);
+        if known || broken_off || !matches!(progress.status, Status::Running { .. }) {
             return;
         }
         self.asks_no_more(session);
@@ -203,7 +207,13 @@ impl Turn<'_> {
         let Some(ticket) = self.fleet.ticket(key) else { return };
         let waits = matches!(ticket.progress.turn, Some(AgentTurn::Prompted { .. }));
         let runs = matches!(&ticket.progress.status, Status::Running { session: running, .. } if running == session);
-        let Err(why) = result else { return };
+        let Err(why) = result else {
+            // Not every program tells of the beginning of its turns.
+            if waits && runs {
+                self.note(key, TicketEvent::Turn { turn: AgentTurn::Began });
+            }
+            return;
+        };
         if waits && runs {
             let message = format!("could not be told more: {why}");
             let failure = Failure { class: FailureClass::Unknown, message, evidence: String::new() };
@@ -222,7 +232,7 @@ impl Turn<'_> {
         match ticket.progress.turn.clone() {
             Some(AgentTurn::Ended) => self.turn_over(session),
             Some(AgentTurn::Prompted { text }) => self.want(Effect::Prompt { session: session.clone(), text }),
-            Some(AgentTurn::Began) | None => {}
+            Some(AgentTurn::Began | AgentTurn::Interrupted) | None => {}
         }
     }
 

@@ -46,7 +46,7 @@ impl Fleet {
         // Who is done only waits for whoever looks at it, and gates have a time of their own.
         let seen = self.live.activity.get(session).map(|activity| activity.sighting.doing);
         let asks = !progress.requests.is_empty() || matches!(seen, Some(Doing::Waiting { .. }));
-        let waits = asks || progress.turn == Some(AgentTurn::Ended);
+        let waits = asks || matches!(progress.turn, Some(AgentTurn::Ended | AgentTurn::Interrupted));
         if self.mode.is_frozen() || waits || progress.proof.step.is_some() {
             return None;
         }
