@@ -246,7 +246,7 @@ impl Bench {
             cols: self.desk.size.0,
             rows: self.desk.size.1,
             recording_limit: u64::from(self.settings.recordings.megabytes) * 1_000_000,
-            separate_stdout: !looks && order.phase.capture.values().any(|capture| *capture == Capture::Stdout),
+            separate_stdout: !looks && order.phase.capture.values().any(Capture::reads_stdout),
         })
     }
 

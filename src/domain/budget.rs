@@ -18,7 +18,7 @@ pub struct Budget {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turns: Option<u64>,
     /// Seconds in which sessions of agents ran.
-    #[serde(rename = "wallClockSeconds", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "wallClockSeconds", alias = "wallClock", skip_serializing_if = "Option::is_none")]
     pub wall_seconds: Option<u64>,
 }
 

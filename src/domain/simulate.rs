@@ -205,7 +205,9 @@ impl Walk {
         // Whatever is captured may be what a list is made of.
         let list = serde_json::to_string(&self.items).unwrap_or_default();
         let captures = order.phase.capture.iter().map(|(key, capture)| match capture {
-            Capture::Stdout | Capture::Command { .. } => (key.clone(), list.clone()),
+            Capture::Stdout | Capture::Json { .. } | Capture::ExitCode | Capture::Command { .. } => {
+                (key.clone(), list.clone())
+            }
         });
         let captures = if code == 0 { captures.collect() } else { BTreeMap::new() };
         let end = SessionEnd::Exited { code: Some(code), signal: None, at: self.now, captures, tail: String::new() };

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Arrival;
 use super::clock::Clock;
 use super::frozen::Frozen;
+use super::pointed::pointed;
 use super::talk::{Leaving, watched};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::effect::{Effect, Ready, Report, SessionEnd, Signs, WorkOrder};
@@ -399,7 +400,7 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
         let tail = slots.runtime.tail(session.clone(), EVIDENCE_LINES).await;
         // Who says no may have said why to a capture; that there is nothing to capture then is no news.
         let said_no = exit.code.is_some() && !matches!(order.phase.kind, PhaseKind::Poll { .. });
-        let captured = if said_no { captures(slots, &order, &session).await.ok() } else { None };
+        let captured = if said_no { captures(slots, &order, &session, exit.code).await.ok() } else { None };
         let (code, signal, at) = (exit.code, exit.signal, exit.ended_at);
         return SessionEnd::Exited { code, signal, at, captures: captured.unwrap_or_default(), tail };
     }
@@ -413,7 +414,7 @@ async fn exited(slots: &Slots, order: WorkOrder, exit: Exit) -> SessionEnd {
             }
         };
     }
-    match captures(slots, &order, &session).await {
+    match captures(slots, &order, &session, exit.code).await {
         Ok(captures) => SessionEnd::Exited {
             code: exit.code,
             signal: exit.signal,
@@ -429,6 +430,7 @@ async fn captures(
     slots: &Slots,
     order: &WorkOrder,
     session: &SessionId,
+    code: Option<i32>,
 ) -> Result<BTreeMap<String, String>, SlotError> {
     let mut captured = BTreeMap::new();
     for (key, capture) in &order.phase.capture {
@@ -436,6 +438,12 @@ async fn captures(
         let text = loop {
             let text = match capture {
                 Capture::Stdout => slots.runtime.stdout(session.clone(), CAPTURE_CAP).await,
+                Capture::Json { pointer } => {
+                    let printed = slots.runtime.stdout(session.clone(), CAPTURE_CAP).await;
+                    let none = || misses(pointer);
+                    printed.and_then(|printed| pointed(&printed, pointer).ok_or_else(none))
+                }
+                Capture::ExitCode => Ok(code.map(|code| code.to_string()).unwrap_or_default()),
                 Capture::Command { script } => slots.launcher.capture(order.clone(), script.clone()).await,
             };
             match (&text, pauses.next()) {
@@ -447,6 +455,10 @@ async fn captures(
         captured.insert(key.clone(), text.trim().to_owned());
     }
     Ok(captured)
+}
+
+fn misses(pointer: &str) -> SlotError {
+    SlotError::new(ErrorClass::Misconfigured, format!("what it wrote to stdout has no JSON with `{pointer}`"))
 }
 
 fn failure_of(error: &SlotError) -> Failure {

@@ -9,6 +9,7 @@ mod act;
 mod clock;
 mod executor;
 mod frozen;
+mod pointed;
 mod talk;
 #[cfg(test)]
 mod tests;

@@ -217,8 +217,13 @@ fn capture(fields: &mut Fields<'_>, report: &mut Report) -> BTreeMap<String, Cap
         }
         match scalar(node) {
             Some(text) if text.value == "stdout" => drop(captures.insert(key.value, Capture::Stdout)),
+            Some(text) if text.value == "exitCode" => drop(captures.insert(key.value, Capture::ExitCode)),
             Some(text) => {
-                captures.insert(key.value, Capture::Command { script: text.value });
+                let capture = match text.value.strip_prefix("stdout#/") {
+                    Some(pointer) => Capture::Json { pointer: format!("/{pointer}") },
+                    None => Capture::Command { script: text.value },
+                };
+                captures.insert(key.value, capture);
             }
             None => report.error(
                 node.at,

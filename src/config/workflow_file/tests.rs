@@ -369,3 +369,12 @@ fn a_phase_may_name_agents_that_stand_in_and_models_that_are_stronger() {
     let empty = refused("  - {id: a, type: agent, prompt: go, model: [], onSuccess: done}\n");
     assert!(empty.contains("`model` of phase `a` is an empty list"), "{empty}");
 }
+
+#[test]
+fn an_exit_code_and_a_value_of_printed_json_can_be_captured() {
+    let text = "  - {id: a, type: script, run: 'true', capture: {code: exitCode, pr: 'stdout#/pr/number', own: '/bin/date'}, onSuccess: done}\n";
+    let capture = load(&with(text)).unwrap().value.phases[0].capture.clone();
+    assert_eq!(capture["code"], Capture::ExitCode);
+    assert_eq!(capture["pr"], Capture::Json { pointer: "/pr/number".to_owned() });
+    assert_eq!(capture["own"], Capture::Command { script: "/bin/date".to_owned() });
+}

@@ -302,6 +302,13 @@ pub struct Again {
     pub backoff_seconds: u64,
 }
 
+impl Capture {
+    /// Returns whether it needs what was written to stdout, apart from all else.
+    pub fn reads_stdout(&self) -> bool {
+        matches!(self, Self::Stdout | Self::Json { .. })
+    }
+}
+
 impl Retry {
     /// Returns so many attempts with so many seconds after the first.
     pub fn new(attempts: u32, backoff_seconds: u64) -> Self {
@@ -320,6 +327,13 @@ fn is_zero(number: &u8) -> bool {
 pub enum Capture {
     /// What it wrote to stdout, trimmed.
     Stdout,
+    /// A value in the last JSON it wrote to stdout.
+    Json {
+        /// Where, as a JSON pointer: `/a/0/b`.
+        pointer: String,
+    },
+    /// The code it exited with.
+    ExitCode,
     /// What this `sh` text, run in the workspace afterwards, writes to stdout, trimmed.
     Command {
         /// The text, taken literally.
