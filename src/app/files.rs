@@ -128,8 +128,8 @@ impl Files {
                     let problem = Problem::in_file(file, format!("{} counts from the next start on", names.join(", ")));
                     self.house.warnings.push(problem.hint("end aotui and start it again; sessions go on meanwhile"));
                 }
-                let max = settings.max_concurrency;
-                self.house.settings = settings;
+                self.house.settle(settings);
+                let max = self.house.settings.max_concurrency;
                 self.launcher.adopt(self.house.library(), self.house.settings.clone());
                 let rules = Arc::new(self.house.settings.rules());
                 for command in [Command::SetConcurrency { max }, Command::SetRules { rules }] {

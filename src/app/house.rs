@@ -7,6 +7,7 @@ use crate::cli::{Failure, output};
 use crate::config::library::Library;
 use crate::config::paths::Places;
 use crate::config::settings::{Loaded, Settings};
+use crate::domain::ids::AgentName;
 use crate::domain::problem::Problem;
 use crate::runtime_dir;
 use crate::store::Layout;
@@ -18,6 +19,8 @@ pub(super) struct House {
     pub(super) places: Places,
     /// The settings in force.
     pub(super) settings: Settings,
+    /// What the command line says instead of the settings file, however often that is read again.
+    pub(super) instead: Instead,
     /// What a person should look at in the settings file.
     pub(super) warnings: Vec<Problem>,
     /// This program.
@@ -25,10 +28,42 @@ pub(super) struct House {
     /// Where it was called.
     pub(super) cwd: PathBuf,
     /// The environment it was called in, as far as it is text.
-    pub(super) env: BTreeMap<String, String>,
+    pub(super) env: Environment,
+}
+
+/// Variables and their values.
+type Environment = BTreeMap<String, String>;
+
+/// What the command line says instead of the settings file; `None` where it says nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Instead {
+    /// Most sessions at a time.
+    pub(super) concurrency: Option<u32>,
+    /// The agent of tickets, plans and phases that name none.
+    pub(super) agent: Option<AgentName>,
 }
 
 impl House {
+    /// Returns one with these settings.
+    pub(super) fn new(places: Places, settings: Settings, exe: PathBuf, cwd: PathBuf, env: Environment) -> Self {
+        Self { places, settings, instead: Instead::default(), warnings: Vec::new(), exe, cwd, env }
+    }
+
+    /// Lets what the command line says count as long as this program runs.
+    pub(super) fn say_instead(&mut self, instead: Instead) {
+        self.instead = instead;
+        self.settle(self.settings.clone());
+    }
+
+    /// Puts other settings in force, as far as the command line says nothing else.
+    pub(super) fn settle(&mut self, mut settings: Settings) {
+        settings.max_concurrency = self.instead.concurrency.unwrap_or(settings.max_concurrency);
+        if let Some(agent) = &self.instead.agent {
+            settings.default_agent = agent.clone();
+        }
+        self.settings = settings;
+    }
+
     /// Finds the places and reads the settings; refuses defective ones.
     pub(super) fn open(config: Option<&Path>) -> Result<Self, Failure> {
         Self::open_with(config, |places, exe| {
@@ -62,7 +97,7 @@ impl House {
             return Err(Failure::usage(message).hint("correct --config, or leave it out"));
         }
         let (settings, warnings) = read(&places, &exe)?;
-        Ok(Self { places, settings, warnings, exe, cwd, env })
+        Ok(Self { warnings, ..Self::new(places, settings, exe, cwd, env) })
     }
 
     /// Finds the places and reads the settings; where those are defective the defaults hold and the defects are returned.
@@ -73,7 +108,8 @@ impl House {
             Ok(loaded) => (loaded, Vec::new()),
             Err(defects) => (Loaded { value: Settings::defaults(&places, &exe), warnings: Vec::new() }, defects),
         };
-        Ok((Self { places, settings: loaded.value, warnings: loaded.warnings, exe, cwd, env }, defects))
+        let house = Self::new(places, loaded.value, exe, cwd, env);
+        Ok((Self { warnings: loaded.warnings, ..house }, defects))
     }
 
     /// Returns the value of a variable that is set.
@@ -96,7 +132,7 @@ impl House {
         let places = Places::find(None, &cwd, |name| env.get(name).cloned())
             .map_err(|error| Failure::usage(error.to_string()))?;
         let settings = Settings::defaults(&places, &exe);
-        Ok(Self { places, settings, warnings: Vec::new(), exe, cwd, env })
+        Ok(Self::new(places, settings, exe, cwd, env))
     }
 
     /// Returns the house in `dir`, with room for state, which makes it one that `--config` finds.

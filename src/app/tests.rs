@@ -2,12 +2,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::house::Instead;
 use super::*;
 use crate::bus::Link;
 use crate::config::paths::Places;
 use crate::config::settings::Settings;
 use crate::domain::command::Command;
 use crate::domain::fleet::Fleet;
+use crate::domain::ids::AgentName;
 use crate::domain::plan::Plan;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +26,7 @@ fn house(root: &Path) -> House {
     let places = Places::find(None, &root, |name| env.get(name).cloned()).unwrap();
     let exe = Path::new("/nowhere/aotui").to_path_buf();
     let settings = Settings::defaults(&places, &exe);
-    House { places, settings, warnings: Vec::new(), exe, cwd: root, env }
+    House::new(places, settings, exe, root, env)
 }
 
 fn put_plan(id: &str) -> Command {
@@ -117,6 +119,20 @@ async fn files_that_people_write_are_taken_over_and_defects_come_and_go() {
     std::fs::write(&ticket, r#"{ "ticketId": "PAY-1", "title": "Rounding" }"#).unwrap();
     wait_until(&running.link, "the ticket", |fleet| fleet.find("PAY-1").len() == 1 && fleet.live.problems.is_empty())
         .await;
+    running.end().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_command_line_says_holds_however_often_the_settings_are_read() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut house = house(temp.path());
+    house.say_instead(Instead { concurrency: Some(1), agent: Some(AgentName::new("practice").unwrap()) });
+    let running = start(&house).await;
+    std::fs::write(&house.places.config_file, "maxConcurrency: 9\nstallSeconds: 77\n").unwrap();
+    wait_until(&running.link, "the edit", |fleet| fleet.policy.rules.stall_seconds == Some(77)).await;
+    let policy = running.link.fleet().policy.clone();
+    assert_eq!(policy.max_concurrency, 1);
+    assert_eq!(policy.rules.default_agent.as_ref().map(AgentName::as_str), Some("practice"));
     running.end().await.unwrap();
 }
 

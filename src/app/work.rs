@@ -3,7 +3,7 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::house::House;
+use super::house::{House, Instead};
 use super::{block_on, compose, logging};
 use crate::cli::verbs::add::known_agent;
 use crate::cli::verbs::run::{Scope, watch};
@@ -15,10 +15,8 @@ use crate::store;
 
 /// Works until the scope is done, nothing goes on, or a signal comes.
 pub(super) fn run(mut house: House, args: &RunArgs) -> Result<Exit, Failure> {
-    house.settings.max_concurrency = args.concurrency.unwrap_or(house.settings.max_concurrency);
-    if let Some(agent) = &args.agent {
-        house.settings.default_agent = known_agent(&house.settings, agent)?;
-    }
+    let agent = args.agent.as_deref().map(|agent| known_agent(&house.settings, agent)).transpose()?;
+    house.say_instead(Instead { concurrency: args.concurrency, agent });
     let house = &house;
     let layout = house.layout();
     layout.create()?;

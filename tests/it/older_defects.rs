@@ -138,7 +138,8 @@ fn as_many_work_as_there_are_slots_and_the_order_of_the_plan_counts() {
     ["A", "B", "C"].iter().for_each(|id| add(&older, id, "note"));
     let run = older.run(&["daemon", "-c", "1", "--until-done"]);
     assert_eq!(run.code, 0, "{run:?}");
-    assert_eq!(fs::read_to_string(older.dir.join("worktrees/order.txt")).unwrap(), "B\nC\nA\n");
+    let told = older.run(&["events"]);
+    assert_eq!(fs::read_to_string(older.dir.join("worktrees/order.txt")).unwrap(), "B\nC\nA\n", "{}", told.stdout);
     let plan = fs::read_to_string(older.dir.join("state/plans/p/plan.json")).unwrap();
     assert!(plan.contains("\"status\": \"complete\""), "{plan}");
 }
