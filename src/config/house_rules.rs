@@ -29,8 +29,18 @@ pub(crate) fn budget_of(fields: &mut Fields<'_>, report: &mut Report) -> Budget 
         tokens: fields.amount("tokens", 1.0, report),
         cost_micros: fields.amount("cost", 1e6, report),
         turns: fields.amount("turns", 1.0, report),
-        wall_seconds: fields.duration("wallClock", YEAR, report),
+        wall_seconds: wall_clock(fields, report),
     }
+}
+
+fn wall_clock(fields: &mut Fields<'_>, report: &mut Report) -> Option<u64> {
+    // The name it has in plan.json means the same here.
+    let named = fields.duration("wallClockSeconds", YEAR, report);
+    if let (Some(node), Some(_)) = (fields.get("wallClock"), named) {
+        let message = format!("{} has both `wallClock` and `wallClockSeconds`", fields.what);
+        report.error(node.at, message, "leave one of them out");
+    }
+    fields.duration("wallClock", YEAR, report).or(named)
 }
 
 /// Reads the budget of the settings, which is for any stretch of time that is so long.

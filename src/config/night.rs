@@ -1,6 +1,7 @@
 //! Reads the hours in which work starts by itself.
 
 use super::fields::{At, Fields, Report, meant};
+use super::house_rules;
 use super::yaml::Node;
 use crate::domain::night::{Day, Minute, Night, ZoneName};
 
@@ -13,6 +14,7 @@ pub(crate) fn read(node: &Node, report: &mut Report) -> Option<Night> {
     let drain = minute(&mut fields, "drain", report).or(stop);
     let days = days(&mut fields, report);
     let zone = zone(&mut fields, report);
+    let budget = fields.get("budget").map(|node| house_rules::budget(node, "`budget` of `night`", report));
     fields.refuse_unknown(report);
     let (Some(start), Some(drain), Some(stop), Some(zone)) = (start, drain, stop, zone) else {
         if report.errors.len() == errors {
@@ -26,7 +28,7 @@ pub(crate) fn read(node: &Node, report: &mut Report) -> Option<Night> {
         let hint = format!("it should be after {start} and not after {stop}");
         report.error(node.at, format!("`drain` of `night` is {drain}, which is not in the night"), hint);
     }
-    (report.errors.len() == errors).then_some(Night { start, drain, stop, days, zone })
+    (report.errors.len() == errors).then_some(Night { start, drain, stop, days, zone, budget })
 }
 
 fn minute(fields: &mut Fields<'_>, key: &'static str, report: &mut Report) -> Option<Minute> {

@@ -5,6 +5,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::budget::Budget;
 use super::time::Timestamp;
 
 /// The hours of a day, over midnight where they end earlier than they start.
@@ -21,6 +22,9 @@ pub struct Night {
     pub days: Vec<Day>,
     /// Whose clocks are meant.
     pub zone: ZoneName,
+    /// What all agents together may use up in one of them; `None` means as much as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// A time of day, in minutes since midnight.
@@ -205,6 +209,7 @@ mod tests {
             stop: minute("07:00"),
             days: days.to_vec(),
             zone: ZoneName::new("Europe/Berlin").unwrap(),
+            budget: None,
         }
     }
 

@@ -85,6 +85,7 @@ const SETTINGS: &str = r#"
 defaultAgent: claude
 keys: {approve: [a]}
 budget: {hours: 5, tokens: 9}
+night: {start: "22:00", stop: "07:00", zone: UTC, budget: {tokens: 9}}
 permissions: [{allow: Bash, command: ls}, {deny: Write, path: x}]
 prices: [{model: m, input: 1, output: 2}]
 triage: [{when: {label: a, title: b}, workflow: w, agent: claude}]

@@ -1,6 +1,7 @@
 //! What work may use up: a phase and a ticket since a person last retried it, a plan as long as it lasts, and all agents
-//! together in any so many hours. What cannot be counted counts as too much.
+//! together in any so many hours and in one night. What cannot be counted counts as too much.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,10 +10,13 @@ use super::step::Turn;
 use super::watch::in_words;
 use crate::domain::budget::Budget;
 use crate::domain::cost::Bill;
+use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{PhaseId, PlanId, TicketKey};
+use crate::domain::night::Part;
 use crate::domain::plan::Plan;
-use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
+use crate::domain::session::StoppedBy;
+use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{dollars, tokens};
 use crate::domain::workflow::{Phase, PhaseKind};
@@ -37,7 +41,7 @@ struct Scope {
     budget: Budget,
     tally: Tally,
     /// What a person can do once it is used up.
-    then: &'static str,
+    then: Cow<'static, str>,
 }
 
 /// A budget of many tickets that is used up.
@@ -47,6 +51,8 @@ pub struct Over {
     pub why: String,
     /// When something is left again by itself; `None` where that never happens.
     pub until: Option<Timestamp>,
+    /// Whether what it ends goes on by itself then.
+    pub puts_off: bool,
 }
 
 /// Which budgets of many tickets are used up.
@@ -54,6 +60,7 @@ pub struct Over {
 struct Shared {
     plans: BTreeMap<PlanId, Over>,
     all: Option<Over>,
+    night: Option<Over>,
 }
 
 /// What a fleet is made of that budgets go by: the last event, the moment, and which rules hold.
@@ -87,12 +94,15 @@ impl UsedUp {
                 let over = |scope: Option<Scope>| scope.and_then(|scope| scope.over(now));
                 let of_plan = |plan: &Plan| {
                     let why = over(fleet.scope_of_plan(plan))?;
-                    Some((plan.id.clone(), Over { why, until: None }))
+                    Some((plan.id.clone(), Over { why, until: None, puts_off: false }))
                 };
                 let hours = fleet.policy.rules.budget.as_ref().map_or(0, |window| i64::from(window.hours));
                 let all = over(fleet.scope_of_house(now));
-                let all = all.map(|why| Over { why, until: fleet.first_to_leave(now, hours) });
-                let shared = Arc::new(Shared { plans: fleet.plans.values().filter_map(of_plan).collect(), all });
+                let all = all.map(|why| Over { why, until: fleet.first_to_leave(now, hours), puts_off: false });
+                let begins = fleet.hours().map(|hours| hours.begins);
+                let night = over(fleet.scope_of_night(now)).map(|why| Over { why, until: begins, puts_off: true });
+                let plans = fleet.plans.values().filter_map(of_plan).collect();
+                let shared = Arc::new(Shared { plans, all, night });
                 *known = Some((state, Arc::clone(&shared)));
                 shared
             }
@@ -117,13 +127,18 @@ impl Tally {
 
 impl Scope {
     /// Makes one and has `fill` add up what is used up; `None` where nothing is limited.
-    fn filled(what: String, budget: Budget, then: &'static str, fill: impl FnOnce(&mut Tally)) -> Option<Self> {
+    fn filled(
+        what: String,
+        budget: Budget,
+        then: impl Into<Cow<'static, str>>,
+        fill: impl FnOnce(&mut Tally),
+    ) -> Option<Self> {
         if budget.is_empty() {
             return None;
         }
         let mut tally = Tally::default();
         fill(&mut tally);
-        Some(Self { what, budget, tally, then })
+        Some(Self { what, budget, tally, then: then.into() })
     }
 
     /// Says what is used up; `None` while something is left of everything.
@@ -164,17 +179,20 @@ impl Fleet {
                 let model = rules.model(entry.agent.as_ref(), used.model.as_deref());
                 tally.bill.add(used.usage, model, &rules.prices);
             }
-            tally.millis = tally.millis.saturating_add(entry.ended_at.millis_since(entry.started_at));
+            let began = entry.started_at.max(from);
+            tally.millis = tally.millis.saturating_add(entry.ended_at.millis_since(began));
         }
         let here = progress.phase.as_ref().is_some_and(is_meant);
         let is_agent = self.phase_of(ticket).is_some_and(|phase| matches!(phase.kind, PhaseKind::Agent { .. }));
-        if let (Status::Running { agent, .. }, true) = (&progress.status, here && is_agent) {
+        if let (Status::Running { agent, .. } | Status::Stopping { agent, .. }, true) =
+            (&progress.status, here && is_agent)
+        {
             if let Some(end) = &progress.agent_end {
                 tally.bill.add(end.usage, rules.model(agent.as_ref(), end.model.as_deref()), &rules.prices);
             }
             if let Some(under_way) = progress.under_way.filter(|_| progress.proof.step.is_none()) {
                 tally.running += 1;
-                tally.began += i128::from(under_way.since.0);
+                tally.began += i128::from(under_way.since.max(from).0);
             }
         }
         for walk in progress.walks.open.values() {
@@ -220,6 +238,18 @@ impl Fleet {
         })
     }
 
+    /// Returns the budget of the night that runs, with what is used up of it since it began; by day there is none.
+    fn scope_of_night(&self, now: Timestamp) -> Option<Scope> {
+        let night = self.policy.rules.night.as_ref()?;
+        let budget = night.budget?;
+        // What ends in the very moment in which it begins counts.
+        let from = night.at(now).filter(|hours| hours.part != Part::Day)?.began?.plus_millis(-1);
+        let then = format!("waits for the next night, {}, or until `budget` of `night` is raised", night.start);
+        Scope::filled("the budget of the night".to_owned(), budget, then, |tally| {
+            self.tickets.values().for_each(|ticket| self.tally(tally, ticket, from, None));
+        })
+    }
+
     fn now(&self) -> Timestamp {
         self.live.now.max(self.at)
     }
@@ -233,12 +263,14 @@ impl Fleet {
     fn over_shared_budget(&self, ticket: &Ticket) -> Option<Over> {
         let plan = &ticket.brief.key.plan;
         let of_plan = self.plans.get(plan).is_some_and(|plan| plan.budget.is_some());
-        if !of_plan && self.policy.rules.budget.is_none() {
+        let rules = &self.policy.rules;
+        let of_night = rules.night.as_ref().is_some_and(|night| night.budget.is_some());
+        if !of_plan && !of_night && rules.budget.is_none() {
             return None;
         }
         self.agent_phase_of(ticket)?;
         let used_up = self.live.used_up.of(self);
-        used_up.plans.get(plan).or(used_up.all.as_ref()).cloned()
+        used_up.plans.get(plan).or(used_up.all.as_ref()).or(used_up.night.as_ref()).cloned()
     }
 
     fn agent_phase_of(&self, ticket: &Ticket) -> Option<&Phase> {
@@ -278,23 +310,31 @@ impl Fleet {
         let house = self.policy.rules.budget.as_ref().filter(|window| limits_time(Some(window.budget)));
         let shared = plan.and_then(|plan| self.scope_of_plan(plan)).into_iter();
         let shared = shared.chain(house.and_then(|_| self.scope_of_house(self.at)));
+        let night = self.policy.rules.night.as_ref().filter(|night| limits_time(night.budget));
+        let shared = shared.chain(night.and_then(|_| self.scope_of_night(self.now())));
         let scopes = self.own_scopes(ticket, phase).into_iter().chain(shared);
         scopes.filter_map(|scope| scope.tally.up_at(scope.budget.wall_seconds?.saturating_mul(1000))).min()
     }
 }
 
 impl Turn<'_> {
-    /// Ends the session of an agent that has nothing left.
+    /// Ends the session of an agent that has nothing left. What the night has nothing left for goes on in the next one.
     pub(super) fn check_budgets(&mut self, key: &TicketKey) {
         let Some(ticket) = self.fleet.ticket(key).filter(|ticket| ticket.progress.person_since.is_none()).cloned()
         else {
             return;
         };
         let Status::Running { session, .. } = &ticket.progress.status else { return };
-        if let Some(message) =
-            self.fleet.over_own_budget(&ticket).or_else(|| Some(self.fleet.over_shared_budget(&ticket)?.why))
-        {
-            self.end_session(key, session.clone(), out_of(message));
+        if let Some(message) = self.fleet.over_own_budget(&ticket) {
+            return self.end_session(key, session.clone(), out_of(message));
+        }
+        match self.fleet.over_shared_budget(&ticket) {
+            Some(over) if over.puts_off => {
+                self.note(key, TicketEvent::StopRequested { then: AfterStop::RunLater });
+                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Shutdown });
+            }
+            Some(over) => self.end_session(key, session.clone(), out_of(over.why)),
+            None => {}
         }
     }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::world::{World, agent, approval, decided_again, done, id, key, phase, poll, script};
 use crate::domain::agent_report::AgentReport;
+use crate::domain::agent_run::AgentEnd;
+use crate::domain::budget::Budget;
 use crate::domain::command::{Command, TicketAction};
 use crate::domain::decision::Seen;
 use crate::domain::effect::{Effect, Report};
@@ -16,6 +18,7 @@ use crate::domain::rules::Rules;
 use crate::domain::session::{Ask, Outcome, StoppedBy};
 use crate::domain::ticket::Status;
 use crate::domain::time::Timestamp;
+use crate::domain::usage::Usage;
 use crate::domain::workflow::{Asks, Phase};
 use crate::domain::zone::Zone;
 
@@ -25,7 +28,14 @@ const RETRY: TicketAction = TicketAction::Retry { interrupt: false };
 fn night() -> Night {
     let minute = |text| Minute::parse(text).unwrap();
     let (start, drain, stop) = (minute("22:00"), minute("06:30"), minute("07:00"));
-    Night { start, drain, stop, days: Day::ALL.map(|(_, day)| day).to_vec(), zone: ZoneName::new("UTC").unwrap() }
+    Night {
+        start,
+        drain,
+        stop,
+        days: Day::ALL.map(|(_, day)| day).to_vec(),
+        zone: ZoneName::new("UTC").unwrap(),
+        budget: None,
+    }
 }
 
 /// A world at a quarter to two in the afternoon.
@@ -178,5 +188,67 @@ fn a_night_that_is_set_by_day_ends_nothing_that_runs() {
     assert!(runs(&world, "A") && ended(&world) == 0);
     until(&mut world, "07:01");
     assert_eq!(ended(&world), 1, "but it does not outlast the night");
+    decided_again(&world);
+}
+
+/// Has an agent tell what its session used up so far.
+fn uses(world: &mut World, ticket: &str, input: u64) {
+    let end = Box::new(AgentEnd { usage: Usage { input, ..Usage::default() }, ..AgentEnd::default() });
+    let session = world.session(ticket);
+    world.report(Report::Agent { session, report: AgentReport::Used { end } });
+}
+
+#[test]
+fn what_a_night_has_nothing_left_for_goes_on_in_the_next_one_at_no_cost_of_an_attempt() {
+    let mut world = world(work(), &[("A", &[]), ("B", &[]), ("C", &[])]);
+    world.fleet.policy.max_concurrency = 2;
+    let budget = Some(Budget { tokens: Some(1000), ..Budget::default() });
+    let rules = Rules { night: Some(Night { budget, ..night() }), ..Rules::default() };
+    world.fleet.policy.rules = Arc::new(rules);
+    until(&mut world, "22:00");
+    uses(&mut world, "A", 600);
+    assert_eq!(ended(&world), 0);
+    uses(&mut world, "B", 500);
+    assert_eq!((ended(&world), matches!(world.status("B"), Status::Stopping { .. })), (1, true));
+    world.exit("B", 130);
+    world.prepare_all();
+    assert!(!runs(&world, "B") && !runs(&world, "C"), "nobody takes the free place");
+    let why = "the budget of the night is used up: 1.1k tokens of 1.0k tokens; waits for the next night, 22:00, or \
+               until `budget` of `night` is raised";
+    let tomorrow = world.fleet.hours().unwrap().begins;
+    for ticket in ["B", "C"] {
+        let place = world.place(ticket);
+        assert_eq!((place.zone, place.why.as_str(), place.moment), (Zone::Waiting, why, Some(tomorrow)));
+    }
+    assert!(format!("{:?}", explain(&world.fleet, world.ticket("C"))).contains(why));
+    assert_eq!(world.ticket("B").progress.attempt, 0);
+    uses(&mut world, "A", 601);
+    assert_eq!(ended(&world), 2, "who still runs is ended at the next sign");
+    world.exit("A", 130);
+
+    until(&mut world, "12:00");
+    assert_eq!(world.place("C").why, "outside the night window, which starts at 22:00");
+    world.act("C", TicketAction::WorkNow).unwrap();
+    world.prepare_all();
+    assert!(runs(&world, "C"), "by day it is a person who decides");
+    world.exit("C", 0);
+    world.exit("C", 0);
+    assert_eq!(world.place("C").zone, Zone::Done);
+    until(&mut world, "22:00");
+    assert!(runs(&world, "A") && runs(&world, "B"), "the next night has all of its own");
+    decided_again(&world);
+}
+
+#[test]
+fn the_time_of_a_night_is_counted_from_its_start() {
+    let mut world = world(work(), &[("A", &[])]);
+    let budget = Some(Budget { wall_seconds: Some(3600), ..Budget::default() });
+    world.fleet.policy.rules = Arc::new(Rules { night: Some(Night { budget, ..night() }), ..Rules::default() });
+    world.act("A", TicketAction::WorkNow).unwrap();
+    world.prepare_all();
+    until(&mut world, "22:59");
+    assert!(runs(&world, "A") && ended(&world) == 0, "it worked for hours, and one minute less than one of the night");
+    until(&mut world, "23:00");
+    assert_eq!(ended(&world), 1);
     decided_again(&world);
 }

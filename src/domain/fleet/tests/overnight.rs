@@ -79,6 +79,7 @@ fn rules() -> Rules {
             stop: minute("06:00"),
             days: Day::ALL.map(|(_, day)| day).to_vec(),
             zone: ZoneName::new("UTC").unwrap(),
+            budget: None,
         }),
         wip_limit: Some(3),
         caps: vec![Cap { of: Capped::Agent, name: "codex".into(), most: 1 }],
