@@ -320,6 +320,7 @@ fn add(matches: &ArgMatches) -> AddArgs {
         workflow: text(matches, "workflow"),
         agent: text(matches, "agent"),
         face: text(matches, "face"),
+        budget: text(matches, "budget"),
         blocked_by: texts(matches, "blocked-by"),
         base: text(matches, "base"),
         labels: texts(matches, "label"),

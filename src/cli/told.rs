@@ -116,6 +116,8 @@ pub struct AddArgs {
     pub agent: Option<String>,
     /// How its agents meet people: `terminal` or `headless`.
     pub face: Option<String>,
+    /// What its agents may use up, as `tokens=200k,cost=5`.
+    pub budget: Option<String>,
     /// What has to be complete before.
     pub blocked_by: Vec<String>,
     /// The base branch of a new plan.

@@ -235,7 +235,7 @@ struct Head<'r, 't> {
 }
 
 impl Head<'_, '_> {
-    /// Takes `(after: T-1)`, `(workflow: bugfix)`, `(agent: codex)` and `(label: bug)` from the end.
+    /// Takes `(after: T-1)`, `(workflow: bugfix)`, `(agent: codex)`, `(budget: cost=5)` and `(label: bug)` from the end.
     fn take_endings(&mut self) {
         while let Some(text) = self.text.get(self.left.clone()).map(str::trim_end) {
             let Some(open) = text.ends_with(')').then(|| text.rfind('(')).flatten() else { return };
@@ -262,6 +262,7 @@ impl Head<'_, '_> {
         match key.trim().to_ascii_lowercase().as_str() {
             "workflow" => self.item.workflow = Some(value),
             "agent" => self.item.agent = Some(value),
+            "budget" => self.item.budget = Some(value),
             "label" | "labels" => self.item.labels.extend(value.text.split(',').map(|label| label.trim().to_owned())),
             _ => return false,
         }

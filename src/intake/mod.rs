@@ -119,6 +119,8 @@ struct Item {
     workflow: Option<Marked>,
     agent: Option<Marked>,
     face: Option<Marked>,
+    /// What its agents may use up, as `tokens=200k,cost=5`.
+    budget: Option<Marked>,
     /// Where it is worked on, for lists in our own form.
     repo: Option<Marked>,
     branch: Option<Marked>,

@@ -205,12 +205,29 @@ impl<'n> Object<'n> {
         item.workflow = self.word(&["workflow"]);
         item.agent = self.word(&["agent"]);
         item.face = self.word(&["face"]);
+        item.budget = self.budget(report);
         item.repo = self.word(&["repo"]);
         item.branch = self.word(&["branch"]);
         item.worktree = self.word(&["worktree"]);
         item.done = self.done();
         self.place(&mut item);
         item
+    }
+
+    /// Reads what its agents may use up: a text, or an object of limits.
+    fn budget(&mut self, report: &mut Report) -> Option<Marked> {
+        let node = self.pick(&["budget"])?;
+        let limit = |key: &str, node: &Node| scalar(node).map(|value| format!("{key}={}", value.value));
+        let text = match &node.value {
+            Value::Map(entries) => entries.iter().map(|(key, value)| limit(&key.text, value)).collect(),
+            _ => scalar(node).map(|text| vec![text.value]),
+        };
+        let Some(limits) = text else {
+            report.error(node.at, "`budget` should be a text or an object of limits", "as in {\"tokens\": 200000}");
+            return None;
+        };
+        let text = limits.join(",");
+        (!text.is_empty()).then_some(Marked { text, at: node.at })
     }
 
     /// Reads what it is called.

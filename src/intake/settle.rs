@@ -7,6 +7,7 @@ use crate::config::fields::Report;
 use crate::config::triage::TriageRule;
 use crate::config::yaml::Mark;
 use crate::domain::agent_run::Face;
+use crate::domain::budget::Budget;
 use crate::domain::command::NewTicket;
 use crate::domain::fleet::{Fleet, circles};
 use crate::domain::ids::{AgentName, PlanId, TicketId, TicketKey, WorkflowName};
@@ -188,7 +189,7 @@ fn one(item: &Item, id: &TicketId, order: i64, names: &Names, ground: &Ground<'_
         workflow: workflow.and_then(|(text, at)| named(WorkflowName::new(text), at, report)),
         agent: agent.and_then(|(text, at)| named(AgentName::new(text), at, report)),
         face: choose(&item.face).and_then(|(text, at)| face(&text, at, report)),
-        budget: None,
+        budget: choose(&item.budget).and_then(|(text, at)| budget(&text, at, report)),
         branch: item.branch.as_ref().map(|word| word.text.clone()),
         worktree: item.worktree.as_ref().map(|word| word.text.clone()),
     };
@@ -215,6 +216,10 @@ fn face(text: &str, at: Mark, report: &mut Report) -> Option<Face> {
         report.error(at, format!("`face` cannot be `{text}`"), "write `terminal` or `headless`");
     }
     face
+}
+
+fn budget(text: &str, at: Mark, report: &mut Report) -> Option<Budget> {
+    Budget::parse(text).map_err(|(message, hint)| report.error(at, message, hint)).ok()
 }
 
 fn named<T, E: ToString>(name: Result<T, E>, at: Mark, report: &mut Report) -> Option<T> {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::config::triage::TriageRule;
+use crate::domain::budget::Budget;
 use crate::domain::command::Command;
 use crate::domain::fleet::{Fleet, Input, Outbox};
 use crate::domain::ids::PlanId;
@@ -253,4 +254,28 @@ fn a_rule_chooses_where_nobody_did_and_is_named() {
         told,
         [(Some("careful".to_owned()), Some("label bug*".to_owned())), (Some("own".to_owned()), None), (None, None)]
     );
+}
+
+#[test]
+fn a_list_says_what_its_tickets_may_use_up() {
+    let limits = Budget { tokens: Some(200_000), cost_micros: Some(5_000_000), ..Budget::default() };
+    for (text, form) in [
+        ("- [ ] x (workflow: standard) (budget: tokens=200k, cost=5)", Form::Markdown),
+        (r#"[{"title": "x", "budget": {"tokens": 200000, "cost": 5.0}}]"#, Form::Json),
+        (r#"{"tickets": [{"title": "x", "budget": "tokens=200k,cost=5"}]}"#, Form::Json),
+        ("title,budget\nx,\"tokens=200k,cost=5\"\n", Form::Csv),
+        ("title,budget\nx,tokens=200k;cost=5\n", Form::Csv),
+    ] {
+        let brief = first(text, form).brief;
+        assert_eq!((brief.title.as_str(), brief.budget), ("x", Some(limits)), "{text}");
+    }
+    for (text, form, expected) in [
+        ("- [ ] x (budget: token=5)", Form::Markdown, "list:1:18: a budget has no `token` (did you mean `tokens`?)"),
+        (r#"[{"title": "x", "budget": {"cost": "much"}}]"#, Form::Json, "`cost` of a budget cannot be `much`"),
+        (r#"[{"title": "x", "budget": [1]}]"#, Form::Json, "`budget` should be a text or an object of limits"),
+        ("title,budget\nx,5000\n", Form::Csv, "list:2:3: `5000` is no part of a budget"),
+    ] {
+        let found = import(text, form).unwrap_err();
+        assert!(found.join("\n").contains(expected), "{text}: {found:?}");
+    }
 }

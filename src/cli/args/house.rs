@@ -31,6 +31,7 @@ pub(super) fn add() -> Command {
             "aotui add 'Reject negative amounts'",
             "aotui add 'Currency of refunds' --id PAY-114 --description @ticket.md --workflow bugfix",
             "echo 'All the details' | aotui add 'Rounding' --description - --blocked-by PAY-114",
+            "aotui add 'Tidy up' --budget tokens=200k,cost=5",
         ],
     )
     .arg(Arg::new("title").value_name("TITLE").required(true).help("One line that says what is wanted"))
@@ -44,6 +45,7 @@ pub(super) fn add() -> Command {
         option("face", "FACE", "How its agents meet you: on a `terminal` of their own, or `headless`")
             .value_parser(["terminal", "headless"]),
     )
+    .arg(option("budget", "LIMITS", "The most its agents may use up: tokens=200k,cost=5,turns=80,wallClock=2h"))
     .arg(many("blocked-by", "TICKET", "A ticket of the same plan that has to be complete before; may be repeated"))
     .arg(option("base", "BRANCH", "The branch a new plan's tickets start from and land on"))
     .arg(many("label", "TEXT", "What the rules under `triage` in the settings may go by; may be repeated"))

@@ -12,6 +12,7 @@ use crate::cli::verbs::init::new_plan;
 use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::domain::agent_run::Face;
+use crate::domain::budget::Budget;
 use crate::domain::command::Command;
 use crate::domain::fleet::Fleet;
 use crate::domain::ids::{AgentName, TicketId, TicketKey, WorkflowName};
@@ -56,6 +57,7 @@ pub fn add(steering: &mut dyn Steering, around: &Surroundings<'_>, args: &AddArg
         workflow: args.workflow.clone().map(WorkflowName::new).transpose()?,
         agent: args.agent.clone().map(AgentName::new).transpose()?,
         face: args.face.as_deref().map(|face| if face == "terminal" { Face::Terminal } else { Face::Headless }),
+        budget: args.budget.as_deref().map(Budget::parse).transpose().map_err(limits)?,
         ..new
     };
     let why = triage(around.settings, &mut brief, &args.labels);
@@ -157,6 +159,10 @@ fn choose_id(fleet: &Fleet, plan: &Plan, args: &AddArgs) -> Result<TicketId, Fai
             .hint("choose another id, or leave --id out"));
     }
     Ok(id)
+}
+
+fn limits((message, hint): (String, String)) -> Failure {
+    Failure::usage(plain(&message)).hint(hint)
 }
 
 fn title(text: &str) -> Result<String, Failure> {

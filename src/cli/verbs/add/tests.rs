@@ -121,3 +121,15 @@ fn another_base_than_the_plans_is_refused() {
     let failure = world.add(&AddArgs { base: Some("main".into()), ..titled("z") }).unwrap_err();
     assert!(failure.to_string().contains("lands on develop"), "{failure}");
 }
+
+#[test]
+fn what_a_ticket_may_use_up_is_said_in_one_line_and_a_slip_adds_nothing() {
+    let mut world = World::new();
+    let budget = |text: &str| AddArgs { budget: Some(text.into()), ..titled("Tidy up") };
+    let failure = world.add(&budget("token=5")).unwrap_err();
+    assert_eq!((failure.exit(), failure.to_string().contains("did you mean `tokens`?")), (Exit::Usage, true));
+    assert!(world.house.0.tickets.is_empty());
+    world.add(&budget("tokens=200k,cost=5")).unwrap();
+    let limits = world.house.0.tickets.values().next().unwrap().brief.budget.unwrap();
+    assert_eq!((limits.tokens, limits.cost_micros, limits.turns), (Some(200_000), Some(5_000_000), None));
+}
