@@ -310,7 +310,7 @@ impl Bench {
         }
         let argv = match face {
             faces::Worn::Headless(headless) => self.driven(order, headless, &values)?,
-            faces::Worn::Terminal(terminal) => self.on_screen(order, terminal, &values)?,
+            faces::Worn::Terminal(terminal) => self.on_screen(order, terminal, &values, &env)?,
             faces::Worn::Plain => argv::of_agent(&values)?,
         };
         Ok((argv, env))

@@ -5,4 +5,5 @@ pub mod launcher;
 pub mod process;
 pub mod runtime;
 pub mod spool;
+pub mod transcripts;
 pub mod workspace;

@@ -95,7 +95,7 @@ impl Account {
                 self.turns += 1;
                 self.ended = Some(trouble.clone());
             }
-            Signal::Compacting | Signal::Warning { .. } => {}
+            Signal::Compacting | Signal::Warning { .. } | Signal::TurnBegan => {}
         }
     }
 

@@ -21,5 +21,5 @@ pub use reset::{Clock, next_chance, reset};
 pub use signal::Signal;
 pub use stream::{Counting, FIELDS, KINDS, Kind, Rule, StreamRules};
 pub use text::read_text;
-pub use transcript::{Transcript, activity, headline};
+pub use transcript::{Transcript, activity, headline, recorded};
 pub use trouble::{TextRule, Trouble, classify, tries_again};

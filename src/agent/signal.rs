@@ -93,6 +93,8 @@ pub enum Signal {
         /// How much.
         usage: Usage,
     },
+    /// It took a prompt.
+    TurnBegan,
     /// Its turn is over.
     TurnEnded {
         /// What ended it badly; `None` means it ended as it should.

@@ -91,12 +91,14 @@ pub enum Kind {
     Used,
     /// [`Signal::Uses`].
     Uses,
+    /// [`Signal::TurnBegan`].
+    TurnBegan,
     /// [`Signal::TurnEnded`].
     TurnEnded,
 }
 
 /// The names of the kinds as records spell them.
-pub const KINDS: [(&str, Kind); 14] = [
+pub const KINDS: [(&str, Kind); 15] = [
     ("started", Kind::Started),
     ("message", Kind::Message),
     ("part", Kind::Part),
@@ -110,6 +112,7 @@ pub const KINDS: [(&str, Kind); 14] = [
     ("denied", Kind::Denied),
     ("used", Kind::Used),
     ("uses", Kind::Uses),
+    ("turnBegan", Kind::TurnBegan),
     ("turnEnded", Kind::TurnEnded),
 ];
 
@@ -238,6 +241,7 @@ impl Rule {
             Kind::Denied => self.text("tool", value).map(|tool| Signal::Denied { tool }),
             Kind::Used => Some(Signal::Used { usage: self.usage(value) }),
             Kind::Uses => id.map(|id| Signal::Uses { id, usage: self.usage(value) }),
+            Kind::TurnBegan => Some(Signal::TurnBegan),
             Kind::TurnEnded => {
                 let bad = self.part("error", value).is_some_and(truthy);
                 Some(Signal::TurnEnded { trouble: bad.then(|| self.trouble(value)) })

@@ -46,6 +46,7 @@ impl Transcript {
             Signal::Conversation { .. }
             | Signal::Used { .. }
             | Signal::Uses { .. }
+            | Signal::TurnBegan
             | Signal::TurnEnded { trouble: None } => {}
             Signal::Model { name } if *name == self.model => {}
             Signal::Model { name } => {
@@ -102,9 +103,21 @@ pub fn activity(signal: &Signal) -> Option<Sighting> {
             Sighting { doing: Doing::Limited { until: None }, ..working(&text, "a request is made again") }
         }
         Signal::Compacting => working("shortens its conversation", "it compacts"),
+        Signal::TurnBegan => working("thinking", "it took a prompt"),
         Signal::TurnEnded { .. } => Sighting { doing: Doing::Done, ..working("", "its turn is over") },
         _ => return None,
     })
+}
+
+/// Returns what an agent did last whose transcript has this signal; `None` where that says nothing.
+pub fn recorded(signal: &Signal) -> Option<Sighting> {
+    let seen = match signal {
+        Signal::ToolEnded { .. } => {
+            Sighting::new(Doing::Working, Source::Transcript).text("thinking").evidence("a tool is done")
+        }
+        signal => Sighting { source: Source::Transcript, ..activity(signal)? },
+    };
+    Some(seen.cleaned())
 }
 
 /// Returns the words for a retry: `retry 2 of 10 in 4 s`.
@@ -173,7 +186,9 @@ pub fn headline(input: &Value) -> String {
     const TELLING: [&str; 9] =
         ["command", "cmd", "file_path", "filePath", "path", "pattern", "query", "url", "description"];
     if let Value::String(text) = input {
-        return text.clone();
+        // Some programs write down as text what they gave a tool.
+        let inner = serde_json::from_str(text).ok().filter(Value::is_object);
+        return inner.map_or_else(|| text.clone(), |inner| headline(&inner));
     }
     if let Value::Array(items) = input {
         return items.iter().map(headline).collect::<Vec<_>>().join(", ");

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::house::House;
 use super::{say, say_json, steering};
+use crate::adapters::transcripts;
 use crate::cli::{Exit, Failure, ResumeSessionArgs, SessionsArgs, find_ticket, find_ticket_or_past, output};
 use crate::config::agents::AgentRecord;
 use crate::config::template;
@@ -179,22 +180,10 @@ fn chosen(house: &House, fleet: &Fleet, args: &ResumeSessionArgs) -> Result<(Arc
 
 /// Returns whether the file of a conversation is there, or nobody said where it would be.
 fn is_there(house: &House, record: &AgentRecord, conversation: &str) -> bool {
-    let files = &record.about.transcripts;
-    let is_name = !conversation.contains(['/', '*']) && !conversation.starts_with('.');
-    let named = files.iter().map(|file| file.replace("{conversation}", conversation));
-    let mut paths = named.filter_map(|file| house.path_of_agent(&file));
-    files.is_empty() || is_name && paths.any(|path| any_fits(Path::new("/"), &path))
-}
-
-/// Returns whether there is a file below `dir` whose path fits a pattern.
-fn any_fits(dir: &Path, pattern: &Path) -> bool {
-    let mut parts = pattern.strip_prefix("/").unwrap_or(pattern).components();
-    let Some(part) = parts.next() else { return dir.is_file() };
-    let (part, rest) = (part.as_os_str().to_string_lossy(), parts.as_path());
-    let Some((begin, end)) = part.split_once('*') else { return any_fits(&dir.join(&*part), rest) };
-    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-    let fits = |name: &str| name.len() >= begin.len() + end.len() && name.starts_with(begin) && name.ends_with(end);
-    entries.filter(|entry| fits(&entry.file_name().to_string_lossy())).any(|entry| any_fits(&entry.path(), rest))
+    let spelled = &record.about.transcripts;
+    let places = spelled.iter().filter_map(|file| house.path_of_agent(file));
+    let files: Vec<String> = places.map(|path| path.to_string_lossy().into_owned()).collect();
+    spelled.is_empty() || transcripts::of_conversation(&files, conversation).is_some()
 }
 
 fn arguments(record: &AgentRecord, agent: &str, conversation: &str) -> Result<Vec<String>, Failure> {

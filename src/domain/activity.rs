@@ -89,6 +89,8 @@ pub enum Source {
     Screen,
     /// The title of its terminal.
     Title,
+    /// The file that its program keeps of the conversation.
+    Transcript,
     /// The agent reported it with `aotui report`.
     Report,
     /// A hook that the agent's program calls.
@@ -120,6 +122,7 @@ impl Source {
             Self::Silence => "silence",
             Self::Screen => "screen",
             Self::Title => "title",
+            Self::Transcript => "transcript",
             Self::Report => "report",
             Self::Hook => "hook",
             Self::Protocol => "protocol",
@@ -176,18 +179,20 @@ impl Activity {
     /// Returns what holds once `sighting` came in at the moment `now`; `None` where it changes nothing.
     ///
     /// A source is believed over those that are trusted less. What the terminal shows counts against a better source only
-    /// where that one has long been silent about work: programs do not tell that a person interrupted them.
+    /// where that one has long been silent about work: programs do not tell that a person interrupted them. A transcript
+    /// tells what has been, so it is no better than the terminal about what is waited for now.
     pub fn after(known: Option<&Self>, sighting: Sighting, now: Timestamp) -> Option<Self> {
         let Some(known) = known else { return Some(Self { sighting, at: now }) };
         let seen = &known.sighting;
         // Whoever looks at the terminal looks at its title and its screen at once.
         let looks = |source: Source| source <= Source::Title;
+        let halts = matches!(sighting.doing, Doing::Idle | Doing::Waiting { .. } | Doing::Limited { .. });
+        let long_silent =
+            matches!(seen.doing, Doing::Working | Doing::Limited { .. }) && now.millis_since(known.at) >= CONTRADICTED;
         let believed = sighting.source >= seen.source
             || looks(sighting.source) && looks(seen.source)
             || seen.doing == Doing::Unknown
-            || matches!(seen.doing, Doing::Working | Doing::Limited { .. })
-                && matches!(sighting.doing, Doing::Idle | Doing::Waiting { .. } | Doing::Limited { .. })
-                && now.millis_since(known.at) >= CONTRADICTED;
+            || halts && (long_silent || seen.source == Source::Transcript);
         if !believed || *seen == sighting {
             return None;
         }
@@ -223,6 +228,16 @@ mod tests {
         assert_eq!(after(working, (Doing::Idle, Source::Title), 1), Doing::Working);
         assert_eq!(after(working, (Doing::Idle, Source::Title), 5), Doing::Idle);
         assert_eq!(after(working, (Doing::Unknown, Source::Silence), 60), Doing::Working);
+    }
+
+    #[test]
+    fn a_transcript_counts_for_more_than_the_screen_and_less_than_a_hook_but_a_dialog_is_there_now() {
+        let used = (Doing::Working, Source::Transcript);
+        assert_eq!(after((Doing::Unknown, Source::Silence), used, 0), Doing::Working);
+        assert_eq!(after((Doing::Idle, Source::Title), used, 0), Doing::Working);
+        assert_eq!(after((ASKS, Source::Hook), used, 60), ASKS);
+        assert_eq!(after(used, (ASKS, Source::Screen), 0), ASKS);
+        assert_eq!(after(used, (Doing::Unknown, Source::Silence), 60), Doing::Working);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{FaceRules, TextRule};
+use crate::agent::{FaceRules, StreamRules, TextRule};
 use crate::domain::agent_run::AgentTurn;
 use crate::domain::usage::Usage;
 
@@ -38,6 +38,23 @@ pub struct FaceOrder {
     /// What its errors mean, before the rules every agent has.
     #[serde(default)]
     pub errors: Vec<TextRule>,
+    /// The file that its program keeps of the conversation; `None` where nobody knows of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<TranscriptOrder>,
+}
+
+/// Where an agent's program keeps its conversation, and how that is read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TranscriptOrder {
+    /// Where the file may be: paths in which `*` stands for any text within a name and `{conversation}` for its name.
+    pub files: Vec<String>,
+    /// The conversation the session begins with; `None` where its program names it itself.
+    pub conversation: Option<String>,
+    /// How long its file was when the session began, in bytes.
+    pub from: u64,
+    /// How its lines are read.
+    pub rules: StreamRules,
 }
 
 /// What was heard of a session by hooks (`hook.json`).

@@ -11,5 +11,5 @@ mod run;
 mod transcript;
 
 pub use claude::settings as claude_settings;
-pub use files::{FaceOrder, Heard};
+pub use files::{FaceOrder, Heard, TranscriptOrder};
 pub use run::hook;

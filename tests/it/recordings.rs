@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aotui::agent::{Account, Exit, Signal, Transcript};
+use aotui::agent::{Account, Exit, Signal, Transcript, recorded};
 use aotui::config::agents::{AgentRecord, bundled};
 use aotui::domain::ids::AgentName;
 use aotui::domain::usage::Usage;
@@ -179,4 +179,39 @@ fn what_no_rule_knows_says_nothing_and_what_no_phrase_knows_is_unknown() {
     let odd = headless.read("{\"type\":\"result\",\"is_error\":true,\"result\":\"the moon is full\"}");
     let ending = summed("claude", &odd, Usage::default()).ending(Exit { code: Some(0), signal: None }, &[]);
     assert_eq!(format!("{:?}", ending.failure.unwrap().0), "Unknown");
+}
+
+/// Returns what an agent is seen to do, line by line of the file that its program kept of a conversation.
+fn kept(agent: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(format!("{agent}.jsonl"));
+    let record = bundled(Path::new("aotui")).remove(&AgentName::new(agent).unwrap()).unwrap();
+    let rules = record.terminal.unwrap().transcript;
+    let text = fs::read_to_string(path).unwrap();
+    let signals = text.lines().flat_map(|line| rules.read(line));
+    let seen = signals.filter_map(|signal| recorded(&signal));
+    seen.map(|seen| format!("{} ({}, {})", seen.words(), seen.evidence, seen.source.name())).collect()
+}
+
+#[test]
+fn what_programs_keep_of_a_conversation_tells_what_their_agents_do() {
+    const PROMPT: &str = "thinking (it took a prompt, transcript)";
+    const MESSAGE: &str = "writing (a message, transcript)";
+    const RESULT: &str = "thinking (a tool is done, transcript)";
+    const OVER: &str = "done (its turn is over, transcript)";
+    let uses = |tool: &str| format!("{tool} (a tool is used, transcript)");
+    let make = "python3 greet.py && git add greet.py && git commit -q -m 'Add greet.py' && git log --oneline -1";
+    let turns = |first: &str, second: &str| {
+        let [first, second] = [uses(first), uses(&format!("{second}: {make}"))];
+        [PROMPT, MESSAGE, &first, RESULT, MESSAGE, &second, RESULT, MESSAGE, OVER].map(str::to_owned)
+    };
+    let claude = kept("claude");
+    assert_eq!(claude[..9], turns("Write: /home/user/wt/claude-int-interactive/greet.py", "Bash"));
+    assert_eq!(claude[9..], [PROMPT, MESSAGE], "what was not told to be over is not");
+    let script =
+        r#"def greet(name):     return f"Hello, {name}!"   if __name__ == "__main__":     print(greet("aotui"))"#;
+    let write = format!("exec_command: cat > greet.py <<'FAKE_EOF' {script} FAKE_EOF");
+    assert_eq!(kept("codex"), turns(&write, "exec_command"));
+    let pi = kept("pi");
+    assert_eq!(pi[..9], turns("write: /home/user/wt/pi-success/greet.py", "bash"));
+    assert_eq!(pi[9..], [PROMPT, MESSAGE, OVER]);
 }

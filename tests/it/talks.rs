@@ -147,6 +147,15 @@ fn what_an_agent_is_told_later_waits_for_its_prompt_and_for_whoever_is_attached(
     engine.wait().unwrap();
 }
 
+/// Where this agent keeps its conversations, and how they are read.
+const WRITES_DOWN: &str = "
+      transcript:
+        - {when: {kind: asked}, is: turnBegan}
+        - {when: {kind: uses}, is: toolStarted, tool: tool, input: with}
+        - {when: {kind: over}, is: turnEnded}
+    transcripts: ['~/.mine/*/chat-{conversation}.jsonl']
+";
+
 /// Everything aotui knows of this agent.
 const TEN_LINES: &str = "
 agents:
@@ -189,6 +198,56 @@ exit 7
     fs::write(session_dir(&home).join("go"), "").unwrap();
     assert_eq!(engine.wait().unwrap().code(), Some(0));
     assert_eq!(home.ticket(&repo, "T")["zone"], "done");
+    assert_eq!(home.git(&repo, &["show", "aotui/repo/T:told"]), "Do it");
+}
+
+#[test]
+fn what_an_agent_writes_down_of_its_conversation_tells_what_it_does_where_its_screen_does_not() {
+    let home = Home::new();
+    let text = r#"#!/bin/sh
+mkdir -p "$HOME/.mine/2026"
+kept=$HOME/.mine/2026/chat-c-9.jsonl
+go() { until [ -e "$AOTUI_SESSION_DIR/$1" ]; do sleep 0.05; done; }
+say() { printf '%s\n' "$1" >>"$kept"; echo ...; }
+ln -s "$0" "$HOME/.mine/2026/chat-c-8.jsonl"
+say "{\"kind\":\"hello\",\"in\":\"$(pwd -P)\"}"
+say '{"kind":"asked"}'
+go tool
+say '{"kind":"uses","tool":"Bash","with":{"command":"make  all"}}'
+go asks
+printf 'Really?\n'
+go over
+printf '\033[2J\033[H'
+printf '%s' '{"kind":"over' >>"$kept"
+say '"}'
+go end
+echo "$1" >told && git add told && git -c user.name=A -c user.email=a@localhost commit -qm 'Do as told'
+"#;
+    let program = program(&home, "bin/mine", text);
+    let repo = home.repo();
+    home.write("aotui/workflows/one.yaml", ONE);
+    home.ok(&repo, &["init"]);
+    let config = home.aotui_home().join("config.yaml");
+    let settings = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{settings}{}{WRITES_DOWN}", TEN_LINES.replace("PROGRAM", &program))).unwrap();
+    home.ok(&repo, &["add", "it", "--id", "T", "--workflow", "one", "--agent", "mine"]);
+    let mut engine = home.command(&repo, &["run", "--until-done"]).spawn().unwrap();
+    let explained = |part: &str| {
+        let explain = || home.ok(&repo, &["explain", "T"]);
+        until(part, explain, || explain().contains(part).then_some(()));
+    };
+    let go = |name: &str| fs::write(session_dir(&home).join(name), "").unwrap();
+    explained("known by transcript: it took a prompt");
+    go("tool");
+    explained("known by transcript: a tool is used");
+    assert_eq!(home.ticket(&repo, "T")["activity"]["text"], "Bash: make  all");
+    go("asks");
+    explained("known by screen: Really?");
+    go("over");
+    explained("known by transcript: its turn is over");
+    assert_eq!(home.ticket(&repo, "T")["activity"]["doing"]["is"], "done");
+    go("end");
+    assert_eq!(engine.wait().unwrap().code(), Some(0));
     assert_eq!(home.git(&repo, &["show", "aotui/repo/T:told"]), "Do it");
 }
 

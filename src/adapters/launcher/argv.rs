@@ -196,9 +196,9 @@ pub(crate) fn fresh_conversation() -> String {
     format!("{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }
 
-/// Returns whether the agent is told what its conversation is called.
-pub(super) fn names_conversation(headless: &Headless) -> bool {
-    headless.args.iter().flatten().any(|arg| arg.contains("conversation"))
+/// Returns whether an agent is told by these arguments what its conversation is called.
+pub(super) fn tells_conversation(args: Option<&Vec<String>>) -> bool {
+    args.into_iter().flatten().any(|arg| arg.contains("conversation"))
 }
 
 /// Returns what a driver starts: the agent without a terminal of its own.

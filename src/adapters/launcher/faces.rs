@@ -1,16 +1,18 @@
 //! Which face an agent wears in a session, and what it needs for it: an order for the driver, or hooks and rules for its own
 //! screen.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use minijinja::Value;
 
 use super::{Bench, argv, misconfigured, write_private};
+use crate::adapters::transcripts;
 use crate::config::agents::{AgentRecord, FirstPrompt, Headless, Hooks, PromptVia, Protocol, Terminal};
 use crate::domain::agent_run::Face;
 use crate::domain::workflow::PhaseKind;
 use crate::driver::DriveOrder;
-use crate::hook::{FaceOrder, claude_settings};
+use crate::hook::{FaceOrder, TranscriptOrder, claude_settings};
 use crate::slots::SlotError;
 use crate::slots::launcher::WorkOrder;
 
@@ -74,6 +76,24 @@ pub(super) fn variables(
     Ok(vec![("hooksFile", Value::from(file)), ("hookCommand", Value::from(command))])
 }
 
+/// Returns where the program that gets this environment keeps its conversation; `None` where the record does not say.
+fn transcript(
+    terminal: &Terminal,
+    values: &argv::Values<'_>,
+    env: &BTreeMap<String, String>,
+) -> Option<TranscriptOrder> {
+    let spelled = &values.record().about.transcripts;
+    let files: Vec<String> = spelled.iter().filter_map(|spelled| transcripts::place(spelled, env)).collect();
+    if files.is_empty() || terminal.transcript.rules.is_empty() {
+        return None;
+    }
+    let is_told = argv::tells_conversation(terminal.args.as_ref()) || values.resumed().is_some();
+    let conversation = is_told.then(|| values.conversation().to_owned());
+    let file = conversation.as_ref().and_then(|id| transcripts::of_conversation(&files, id));
+    let from = file.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |meta| meta.len());
+    Some(TranscriptOrder { files, conversation, from, rules: terminal.transcript.clone() })
+}
+
 fn session_dir(bench: &Bench, order: &WorkOrder) -> PathBuf {
     bench.desk.sessions_dir.join(order.session.to_string())
 }
@@ -93,6 +113,7 @@ impl Bench {
         order: &WorkOrder,
         terminal: &Terminal,
         values: &argv::Values<'_>,
+        env: &BTreeMap<String, String>,
     ) -> Result<Vec<String>, SlotError> {
         let dir = session_dir(self, order);
         // A person who takes a conversation over says themselves how it goes on.
@@ -114,6 +135,7 @@ impl Bench {
             paste: terminal.prompt == FirstPrompt::Paste && !for_person,
             prompt: FaceOrder::digest(&prompt),
             errors: headless.map(|headless| headless.errors.clone()).unwrap_or_default(),
+            transcript: transcript(terminal, values, env),
         };
         write(&dir, FaceOrder::FILE, &face)?;
         Ok(argv)
@@ -137,7 +159,7 @@ impl Bench {
             model: values.model().map(str::to_owned),
             conversation: match values.resumed() {
                 Some(resumed) if by_protocol => Some(resumed.id.clone()),
-                _ => argv::names_conversation(headless).then(|| values.conversation().to_owned()),
+                _ => argv::tells_conversation(headless.args.as_ref()).then(|| values.conversation().to_owned()),
             },
             resumes: values.resumed().is_some(),
             max_turns: values.max_turns().filter(|_| values.record().max_turns_arg.is_none()),

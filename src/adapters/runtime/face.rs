@@ -1,4 +1,4 @@
-//! Looks at the screens of agents that have one, types to them, and has them leave.
+//! Looks at the screens of agents that have one and at what they write down, types to them, and has them leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{ended, wait_ended};
+use super::{blocking, ended, wait_ended};
+use crate::adapters::transcripts::Followed;
 use crate::domain::activity::{Doing, Sighting, Source};
 use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentTurn;
@@ -43,10 +44,14 @@ pub(super) async fn watch(dir: &SessionDir, tell: Tell) {
     while pane.state() == PaneState::Waiting {
         changed.notified().await;
     }
-    let Some(order) = FaceOrder::read(dir.path()).filter(|order| !order.shows.is_empty()) else { return };
+    let Some(order) = FaceOrder::read(dir.path()) else { return };
+    if order.shows.is_empty() && order.transcript.is_none() {
+        return;
+    }
     let mut watch = Watch::new(dir.clone(), order, tell);
     loop {
         watch.look(&pane).await;
+        watch.read_on().await;
         let next = watch.next_look();
         // A spinner changes all the time: it is looked at now and then.
         sleep(LOOK).await;
@@ -66,11 +71,32 @@ struct Watch {
     turn: Option<AgentTurn>,
     /// Whether it was seen at work.
     worked: bool,
+    /// The transcript of its conversation.
+    transcript: Option<Followed>,
+    /// What that says last, until it is told.
+    recorded: Option<Sighting>,
 }
 
 impl Watch {
     fn new(dir: SessionDir, order: FaceOrder, tell: Tell) -> Self {
-        Self { dir, order, tell, shown: None, told: None, turn: None, worked: false }
+        let transcript = order.transcript.clone().map(|order| Followed::new(&dir, order));
+        Self { dir, order, tell, shown: None, told: None, turn: None, worked: false, transcript, recorded: None }
+    }
+
+    /// Tells what the transcript says, but not over a screen that shows that nothing goes on: that is so now, and what the
+    /// transcript says was before.
+    async fn read_on(&mut self) {
+        let Some(mut followed) = self.transcript.take() else { return };
+        let read = blocking(move || (followed.news(), followed)).await;
+        let Ok((news, followed)) = read else { return };
+        self.transcript = Some(followed);
+        self.recorded = news.or(self.recorded.take());
+        let halts = |told: &Sighting| matches!(told.doing, Doing::Idle | Doing::Waiting { .. } | Doing::Limited { .. });
+        if !self.told.as_ref().is_some_and(halts)
+            && let Some(sighting) = self.recorded.take()
+        {
+            (self.tell)(AgentReport::Activity { sighting });
+        }
     }
 
     async fn look(&mut self, pane: &Pane) {

@@ -77,6 +77,7 @@ headless:
 terminal:
   args: [a]
   quit: [ctrl-c]
+  transcript: [{when: {a: b}, is: turnBegan}]
   shows: [{is: idle, title: t, sees: [s], unless: [u], last: 3}]
 "#;
 

@@ -126,7 +126,8 @@ fn error(node: &Node, report: &mut Report) -> Option<TextRule> {
     Some(TextRule { contains: contains.value.to_lowercase(), class: class? })
 }
 
-fn rules(node: &Node, depth: usize, report: &mut Report) -> Vec<Rule> {
+/// Reads rules for lines, which stand this deep in others; reports defects.
+pub(super) fn rules(node: &Node, depth: usize, report: &mut Report) -> Vec<Rule> {
     if depth >= MAX_DEPTH {
         report.error(node.at, format!("stream rules are nested deeper than {MAX_DEPTH} times"), "");
         return Vec::new();

@@ -1,6 +1,6 @@
 //! The part of an agent record that says how the agent works on a screen of its own.
 
-use crate::agent::{FaceRule, FaceRules, Pattern, last};
+use crate::agent::{FaceRule, FaceRules, Pattern, StreamRules, last};
 use crate::config::fields::{At, Fields, Report, list, one_of, scalar};
 use crate::config::yaml::{Node, Value};
 use crate::domain::activity::{Doing, Wait};
@@ -20,6 +20,8 @@ pub struct Terminal {
     pub hooks: Option<Hooks>,
     /// How its title and its screen tell what it does.
     pub shows: FaceRules,
+    /// How the lines are read of the file that its program keeps of a conversation (see [`super::About::transcripts`]).
+    pub transcript: StreamRules,
     /// What is typed to have it leave, each after a pause, until it has left.
     pub quit: Vec<String>,
     /// What is typed to have it break off its work, each after a pause; empty where nobody knows.
@@ -92,6 +94,9 @@ pub(super) fn parse(name: &str, mut terminal: Terminal, node: &Node, report: &mu
     if let Some(node) = fields.get("shows") {
         let rules = list(node, "`shows`", report).iter().filter_map(|node| rule(node, report));
         terminal.shows = FaceRules(rules.collect());
+    }
+    if let Some(node) = fields.get("transcript") {
+        terminal.transcript.rules = super::headless::rules(node, 0, report);
     }
     if let Some(texts) = fields.texts("quit", report) {
         terminal.quit = texts.into_iter().map(|text| keys(&text.value)).collect();

@@ -68,7 +68,7 @@ impl Fleet {
         let Status::Running { session, .. } = &ticket.progress.status else { return false };
         let Some(seen) = self.live.activity.get(session).map(|activity| &activity.sighting) else { return false };
         let works = matches!(seen.doing, Doing::Working | Doing::Limited { .. });
-        let on_screen = matches!(seen.source, Source::Screen | Source::Title | Source::Hook);
+        let on_screen = matches!(seen.source, Source::Screen | Source::Title | Source::Transcript | Source::Hook);
         works && on_screen && matches!(ticket.progress.turn, None | Some(AgentTurn::Began))
     }
 
