@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::signal::Signal;
 use super::stream::{Counting, StreamRules};
 use super::trouble::{TextRule, Trouble, classify};
+use crate::domain::limit::LimitWindow;
 use crate::domain::ticket::FailureClass;
 use crate::domain::usage::Usage;
 
@@ -38,6 +39,8 @@ pub struct Account {
     before: Usage,
     sum: Usage,
     latest: Usage,
+    /// The newest word on each window of the provider's limits.
+    limits: Vec<LimitWindow>,
     /// What messages used up since the last count of all of them.
     open: BTreeMap<String, Usage>,
     turns: u64,
@@ -95,6 +98,10 @@ impl Account {
                 self.turns += 1;
                 self.ended = Some(trouble.clone());
             }
+            Signal::Limit { window } => {
+                self.limits.retain(|known| known.name != window.name);
+                self.limits.push(window.clone());
+            }
             Signal::Compacting | Signal::Warning { .. } | Signal::TurnBegan => {}
         }
     }
@@ -112,6 +119,11 @@ impl Account {
     /// Returns the model, once it is known.
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
+    }
+
+    /// Returns whether this is what was told of a window last.
+    pub fn knows(&self, window: &LimitWindow) -> bool {
+        self.limits.contains(window)
     }
 
     /// Returns whether an error was told and nothing went on since.

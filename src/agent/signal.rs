@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::trouble::Trouble;
+use crate::domain::limit::LimitWindow;
 use crate::domain::usage::Usage;
 
 /// One thing an agent program said. Texts are as it said them: hostile until cleaned.
@@ -95,6 +96,11 @@ pub enum Signal {
     },
     /// It took a prompt.
     TurnBegan,
+    /// How much of what its provider allows is used up.
+    Limit {
+        /// For which stretch of time, and how much.
+        window: LimitWindow,
+    },
     /// Its turn is over.
     TurnEnded {
         /// What ended it badly; `None` means it ended as it should.

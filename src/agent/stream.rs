@@ -11,6 +11,8 @@ use serde_json::Value;
 
 use super::signal::Signal;
 use super::trouble::Trouble;
+use crate::domain::limit::LimitWindow;
+use crate::domain::time::Timestamp;
 use crate::domain::usage::Usage;
 
 /// Deepest nesting of rules, and of a path.
@@ -93,12 +95,14 @@ pub enum Kind {
     Uses,
     /// [`Signal::TurnBegan`].
     TurnBegan,
+    /// [`Signal::Limit`].
+    Limit,
     /// [`Signal::TurnEnded`].
     TurnEnded,
 }
 
 /// The names of the kinds as records spell them.
-pub const KINDS: [(&str, Kind); 15] = [
+pub const KINDS: [(&str, Kind); 16] = [
     ("started", Kind::Started),
     ("message", Kind::Message),
     ("part", Kind::Part),
@@ -113,11 +117,12 @@ pub const KINDS: [(&str, Kind); 15] = [
     ("used", Kind::Used),
     ("uses", Kind::Uses),
     ("turnBegan", Kind::TurnBegan),
+    ("limit", Kind::Limit),
     ("turnEnded", Kind::TurnEnded),
 ];
 
 /// The names of the parts a signal may have, as records spell them.
-pub const FIELDS: [&str; 19] = [
+pub const FIELDS: [&str; 24] = [
     "session",
     "model",
     "text",
@@ -137,6 +142,11 @@ pub const FIELDS: [&str; 19] = [
     "cacheWrite",
     "cost",
     "inputIncludesCache",
+    "window",
+    "windowMinutes",
+    "usedPercent",
+    "usedFraction",
+    "resetsAt",
 ];
 
 impl StreamRules {
@@ -242,12 +252,25 @@ impl Rule {
             Kind::Used => Some(Signal::Used { usage: self.usage(value) }),
             Kind::Uses => id.map(|id| Signal::Uses { id, usage: self.usage(value) }),
             Kind::TurnBegan => Some(Signal::TurnBegan),
+            Kind::Limit => self.window(value).map(|window| Signal::Limit { window }),
             Kind::TurnEnded => {
                 let bad = self.part("error", value).is_some_and(truthy);
                 Some(Signal::TurnEnded { trouble: bad.then(|| self.trouble(value)) })
             }
         };
         signals.extend(signal);
+    }
+
+    fn window(&self, value: &Value) -> Option<LimitWindow> {
+        let number_of = |name| self.part(name, value).and_then(Value::as_f64);
+        let percent = number_of("usedPercent").or_else(|| number_of("usedFraction").map(|used| used * 100.0));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded, and never negative")]
+        let used_percent = percent.map(|used| used.clamp(0.0, 100.0).round() as u8);
+        let minutes = self.part("windowMinutes", value).and_then(number).filter(|minutes| *minutes > 0);
+        // The name itself, as programs have long ones or none.
+        let name = self.fields.get("window").cloned().or_else(|| minutes.map(lasting))?;
+        let resets_at = self.part("resetsAt", value).and_then(number).and_then(moment)?;
+        Some(LimitWindow { name, used_percent, resets_at }.cleaned())
     }
 
     fn usage(&self, value: &Value) -> Usage {
@@ -266,6 +289,22 @@ impl Rule {
             cost_micros: self.part("cost", value).and_then(Value::as_f64).map(micros),
         }
     }
+}
+
+/// Returns how long a window of so many minutes lasts: `5h`, `7d`.
+fn lasting(minutes: u64) -> String {
+    match minutes {
+        _ if minutes.is_multiple_of(1440) => format!("{}d", minutes / 1440),
+        _ if minutes.is_multiple_of(60) => format!("{}h", minutes / 60),
+        _ => format!("{minutes}m"),
+    }
+}
+
+/// Returns the moment that so many seconds or milliseconds since the epoch are.
+fn moment(number: u64) -> Option<Timestamp> {
+    // As milliseconds, the smallest of these is in 1973; as seconds, in the year 5138.
+    let millis = if number < 100_000_000_000 { number * 1000 } else { number };
+    i64::try_from(millis).ok().map(Timestamp)
 }
 
 /// Returns dollars as millionths of a dollar.

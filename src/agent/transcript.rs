@@ -38,7 +38,8 @@ impl Transcript {
     /// Returns what to print for a signal, with `\r\n` at the end of every finished line; may be empty.
     pub fn print(&mut self, signal: &Signal) -> String {
         let mut out = String::new();
-        if self.open && !matches!(signal, Signal::Part { .. } | Signal::Used { .. } | Signal::Uses { .. }) {
+        let prints_nothing = matches!(signal, Signal::Used { .. } | Signal::Uses { .. } | Signal::Limit { .. });
+        if self.open && !prints_nothing && !matches!(signal, Signal::Part { .. }) {
             self.open = false;
             out.push_str("\r\n");
         }
@@ -47,6 +48,7 @@ impl Transcript {
             | Signal::Used { .. }
             | Signal::Uses { .. }
             | Signal::TurnBegan
+            | Signal::Limit { .. }
             | Signal::TurnEnded { trouble: None } => {}
             Signal::Model { name } if *name == self.model => {}
             Signal::Model { name } => {

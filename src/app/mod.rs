@@ -185,7 +185,7 @@ fn show_status(house: &House, plan: Option<&str>, json: bool) -> Result<Exit, Fa
     let (fleet, engine) = steering::look(house)?;
     let view = status::View::new(&fleet, plan, engine)?;
     if json {
-        return say_json(&view.json());
+        return say_json(&view.json(crate::engine::now()));
     }
     say(&view.table(Style::of_stdout(), crate::engine::now()))
 }

@@ -2,15 +2,18 @@
 //!
 //! A file that a repository brings without consent is never used, and never silently replaced by another of its name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::agents::AgentRecord;
 use super::bundled;
 use super::consent::{Consent, REPO_DIR, Trust, is_executable};
 use super::fields::meant;
 use super::settings::{Loaded, Settings};
 use super::workflow_file::{self, Surroundings};
 use super::yaml;
+use crate::domain::budget::Prices;
+use crate::domain::ids::AgentName;
 use crate::domain::problem::Problem;
 use crate::domain::workflow::Workflow;
 
@@ -64,7 +67,9 @@ pub struct Library {
     prompt_dir: PathBuf,
     script_dir: PathBuf,
     poll_interval: u64,
-    agents: Vec<String>,
+    agents: BTreeMap<AgentName, AgentRecord>,
+    default_agent: AgentName,
+    prices: Prices,
     consent: Consent,
     path: Vec<PathBuf>,
 }
@@ -85,7 +90,9 @@ impl Library {
             prompt_dir: settings.prompt_dir.clone(),
             script_dir: settings.script_dir.clone(),
             poll_interval: settings.poll_interval,
-            agents: settings.agents.keys().map(ToString::to_string).collect(),
+            agents: settings.agents.clone(),
+            default_agent: settings.default_agent.clone(),
+            prices: settings.house_rules.prices.clone(),
             consent: Consent::new(&settings.state_dir),
             path: std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect(),
         }
@@ -263,7 +270,14 @@ impl Surroundings for View<'_> {
     }
 
     fn agent_names(&self) -> Vec<String> {
-        self.library.agents.clone()
+        self.library.agents.keys().map(ToString::to_string).collect()
+    }
+
+    fn unpriced(&self, agent: Option<&str>, model: Option<&str>) -> Option<String> {
+        let default = self.library.default_agent.as_str();
+        let name = agent.unwrap_or(default);
+        let (_, record) = self.library.agents.iter().find(|(known, _)| known.as_str() == name)?;
+        record.unpriced(name, model, &self.library.prices)
     }
 
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {

@@ -27,6 +27,9 @@ pub(crate) trait Surroundings {
     /// Returns the names of all agents.
     fn agent_names(&self) -> Vec<String>;
 
+    /// Says whose tokens have no price where `agent` works with `model`, with `None` as configured; `None` where they have one.
+    fn unpriced(&self, agent: Option<&str>, model: Option<&str>) -> Option<String>;
+
     /// Returns whether there is a script or a program of that name.
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>>;
 

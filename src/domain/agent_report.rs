@@ -9,6 +9,7 @@ use super::activity::Sighting;
 use super::agent_run::AgentEnd;
 use super::gate::Verdict;
 use super::ids::RequestId;
+use super::limit::LimitWindow;
 use super::plain::{is_plain, plain_line, plain_text};
 use super::session::{Ask, Target};
 
@@ -45,6 +46,11 @@ pub enum AgentReport {
     Used {
         /// What its run came to so far.
         end: Box<AgentEnd>,
+    },
+    /// Its program told how much of what its provider allows is used up.
+    Limit {
+        /// For which stretch of time, and how much.
+        window: LimitWindow,
     },
     /// It took a prompt and works on it.
     TurnBegan,
@@ -100,6 +106,7 @@ impl AgentReport {
             Self::Progress { text } => Self::Progress { text: plain_line(&text, MAX_PROGRESS) },
             Self::Activity { sighting } => Self::Activity { sighting: sighting.cleaned() },
             Self::Used { end } => Self::Used { end: Box::new(end.cleaned()) },
+            Self::Limit { window } => Self::Limit { window: window.cleaned() },
             Self::TurnBegan => Self::TurnBegan,
             Self::TurnEnded { end } => Self::TurnEnded { end: Box::new(end.cleaned()) },
             Self::Ask { request, ask } => Self::Ask { request, ask: cleaned_ask(ask) },

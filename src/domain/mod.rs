@@ -16,6 +16,7 @@ pub mod fleet;
 pub mod gate;
 pub mod ids;
 pub mod leaves;
+pub mod limit;
 pub mod mode;
 pub mod night;
 pub(crate) mod pattern;

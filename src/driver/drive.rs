@@ -192,6 +192,12 @@ impl Driver {
             None => self.order.headless.read(line),
         };
         for signal in signals {
+            if let Signal::Limit { window } = &signal
+                && !self.account.knows(window)
+            {
+                // Nothing of the work depends on it.
+                let _ = self.reporter.limit(window.clone());
+            }
             self.account.take(&signal);
             if let Signal::Conversation { id } = &signal
                 && self.conversation.as_ref() != Some(id)

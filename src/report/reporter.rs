@@ -14,6 +14,7 @@ use crate::domain::agent_report::AgentReport;
 use crate::domain::agent_run::AgentEnd;
 use crate::domain::gate::Verdict;
 use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::limit::LimitWindow;
 use crate::domain::session::{Answer, Ask, Target};
 
 /// A request that waits: open for as long as this exists, and until it is answered or withdrawn.
@@ -80,6 +81,11 @@ impl Reporter {
     /// Says what the agent used up so far.
     pub fn used(&self, end: AgentEnd) -> Result<(), ReportError> {
         self.send(AgentReport::Used { end: Box::new(end) })
+    }
+
+    /// Says how much of what the agent's provider allows is used up.
+    pub fn limit(&self, window: LimitWindow) -> Result<(), ReportError> {
+        self.send(AgentReport::Limit { window })
     }
 
     /// Says that the agent took a prompt.

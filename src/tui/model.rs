@@ -211,7 +211,8 @@ impl Model {
         let rows = self.table.visible_moments(usize::from(self.areas().table.height));
         let shown = self.session().map(|session| session.ticket).or_else(|| self.table.selected().cloned());
         let beside = shown.and_then(|key| self.table.moment_of(&key));
-        rows.chain(beside).map(|moment| distance_lasts(moment, self.now)).min()
+        let limit = self.fleet.live.limits.open(self.now).first().map(|(_, window)| window.resets_at);
+        rows.chain(beside).chain(limit).map(|moment| distance_lasts(moment, self.now)).min()
     }
 
     /// Says what goes on after the screen is gone.

@@ -137,6 +137,35 @@ fn a_turn_that_was_interrupted_is_paid_for_though_its_end_says_it_used_nothing()
 }
 
 #[test]
+fn windows_of_rate_limits_are_read_in_every_form_they_are_told_in() {
+    let headless = record("claude").headless.unwrap();
+    let told = |info: &str| {
+        let line = format!(r#"{{"type":"rate_limit_event","rate_limit_info":{info},"uuid":"u","session_id":"s"}}"#);
+        let of = |signal: Signal| match signal {
+            Signal::Limit { window } => (window.name, window.used_percent, window.resets_at.0 / 1000),
+            other => panic!("{other:?}"),
+        };
+        headless.read(&line).into_iter().map(of).collect::<Vec<_>>()
+    };
+    let both = r#"{"status":"allowed","resetsAt":1790421000,"rateLimitType":"five_hour","utilization":0.62,"unifiedWindows":{"five_hour":{"utilization":0.62,"resetsAt":1790421000,"status":"allowed"},"seven_day":{"utilization":1.07,"resetsAt":1790470800}}}"#;
+    assert_eq!(told(both), [("5h".into(), Some(62), 1_790_421_000), ("7d".into(), Some(100), 1_790_470_800)]);
+    let one = r#"{"status":"allowed_warning","resetsAt":1771390800000,"rateLimitType":"seven_day","utilization":0.85}"#;
+    assert_eq!(told(one), [("7d".into(), Some(85), 1_771_390_800)]);
+    let no_number = r#"{"status":"allowed","resetsAt":1771390800,"rateLimitType":"five_hour","isUsingOverage":false}"#;
+    assert_eq!(told(no_number), [("5h".into(), None, 1_771_390_800)]);
+    for nothing in [
+        r#"{"status":"allowed","isUsingOverage":false}"#,
+        r#"{"status":"rejected","rateLimitType":"five_hour"}"#,
+        r#"{"rateLimitType":"five_hour","resetsAt":18446744073709551615}"#,
+        r#"{"rateLimitType":"five_hour","resetsAt":-1,"utilization":"x"}"#,
+        r#"{"unifiedWindows":[]}"#,
+        "7",
+    ] {
+        assert_eq!(told(nothing), [], "{nothing}");
+    }
+}
+
+#[test]
 fn a_transcript_reads_like_a_conversation_and_paints_only_itself() {
     let print = |path: &str| {
         let mut transcript = Transcript::default();

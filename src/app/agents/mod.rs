@@ -14,6 +14,7 @@ use super::house::House;
 use super::{block_on, say, say_json, steering};
 use crate::cli::output::{self, Style};
 use crate::cli::verbs::doctor::Report;
+use crate::cli::verbs::status::window_line;
 use crate::cli::{AddAgentArgs, AgentsVerb, Exit, Failure, held_line, repository_of};
 use crate::config::agents::{self, AgentRecord};
 use crate::config::edit;
@@ -54,6 +55,12 @@ fn list(house: &House, json: bool) -> Result<Exit, Failure> {
         let account = record.rules().account;
         fleet.accounts.get(&account).map(|hold| (account, hold))
     };
+    let now = crate::engine::now();
+    let open = fleet.live.limits.open(now);
+    let windows = |record: &AgentRecord| {
+        let account = record.rules().account;
+        open.iter().filter(|(of, _)| *of == account).map(|(_, window)| *window).collect::<Vec<_>>()
+    };
     let face = |record: &AgentRecord| match record.usual_face() {
         Face::Headless => "headless",
         Face::Terminal => "terminal",
@@ -66,7 +73,8 @@ fn list(house: &House, json: bool) -> Result<Exit, Failure> {
         let rows = rows.map(|(name, record, installed, default)| {
             json!({"name": name, "command": record.command, "installed": installed, "default": default,
                 "face": face(record), "model": record.model, "may": record.about.may,
-                "account": record.rules().account, "held": held(record).map(|(_, hold)| hold)})
+                "account": record.rules().account, "held": held(record).map(|(_, hold)| hold),
+                "limits": windows(record)})
         });
         return say_json(&json!({ "agents": rows.collect::<Vec<_>>() }));
     }
@@ -80,6 +88,10 @@ fn list(house: &House, json: bool) -> Result<Exit, Failure> {
         let line = format!("{mark} {:widest$}  {there:9}  {:8}  {}", name.as_str(), face(record), output::plain(may));
         text.push_str(&if installed { line } else { style.dim(&line) });
         text.push('\n');
+        for window in windows(record) {
+            let line = window_line(&record.rules().account, window, now);
+            text.push_str(&format!("  {:widest$}  {}\n", "", output::plain(&line)));
+        }
         if let Some((account, hold)) = held(record) {
             let how = format!("{}; `aotui agents release {name}` lets them go on", held_line(&account, hold));
             text.push_str(&format!("  {:widest$}  {how}\n", ""));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Checked, Ground, Mend};
 use crate::cli::verbs::doctor::{Finding, Level};
 use crate::config::consent::{Consent, Trust};
+use crate::domain::problem::Problem;
 
 /// Looks at each repository with each of the branches its plans start from.
 pub(super) async fn check(ground: &Ground<'_>) -> Vec<Checked> {
@@ -37,8 +38,19 @@ pub(super) async fn check(ground: &Ground<'_>) -> Vec<Checked> {
         }
     }
     let repos: BTreeSet<&PathBuf> = all.iter().map(|(repo, _)| repo).collect();
+    let warned: BTreeSet<(String, Option<String>)> =
+        repos.iter().map(|repo| Some(repo.as_path())).chain([None]).flat_map(|repo| warnings(ground, repo)).collect();
     found.extend(repos.into_iter().filter_map(|repo| consent(ground, repo)).map(Checked::from));
+    let of_workflow = |(text, fix): (String, Option<String>)| Finding::warn("workflow", text, fix.unwrap_or_default());
+    found.extend(warned.into_iter().map(of_workflow).map(Checked::from));
     found
+}
+
+/// Lists what is doubtful in the workflows that tickets on `repo` can use, and what to do about it.
+fn warnings(ground: &Ground<'_>, repo: Option<&Path>) -> Vec<(String, Option<String>)> {
+    let sound = ground.house.library().workflows(repo).into_iter().filter_map(|one| one.result.ok());
+    let split = |warning: Problem| (Problem { hint: None, ..warning.clone() }.to_string(), warning.hint);
+    sound.flat_map(|loaded| loaded.warnings).map(split).collect()
 }
 
 /// Says whether the repository's own files wait for consent.

@@ -106,6 +106,10 @@ impl workflow_file::Surroundings for Shelf {
     fn agent_names(&self) -> Vec<String> {
         vec!["claude".to_owned()]
     }
+    fn unpriced(&self, _: Option<&str>, _: Option<&str>) -> Option<String> {
+        None
+    }
+
     fn has_command(&self, _: &str) -> Option<Result<(), Problem>> {
         Some(Ok(()))
     }

@@ -12,6 +12,7 @@ use crate::domain::cost::Item;
 use crate::domain::fleet::Fleet;
 use crate::domain::gate::GateResult;
 use crate::domain::ids::{PlanId, TicketKey};
+use crate::domain::limit::LimitWindow;
 use crate::domain::mode::Mode;
 use crate::domain::night::Part;
 use crate::domain::problem::Problem;
@@ -42,8 +43,13 @@ impl<'a> View<'a> {
         Ok(Self { fleet, plans, engine })
     }
 
-    /// Returns the stable structure for programs.
-    pub fn json(&self) -> StatusJson<'a> {
+    fn limits(&self, now: Timestamp) -> Vec<LimitJson<'a>> {
+        let open = self.fleet.live.limits.open(now);
+        open.into_iter().map(|(account, window)| LimitJson { account, window }).collect()
+    }
+
+    /// Returns the stable structure for programs, as it is at `now`.
+    pub fn json(&self, now: Timestamp) -> StatusJson<'a> {
         let plans = self.plans.iter().filter_map(|id| self.fleet.plans.get(id)).map(|plan| PlanJson {
             id: plan.id.as_str(),
             name: &plan.name,
@@ -62,6 +68,7 @@ impl<'a> View<'a> {
             mode: self.fleet.mode,
             stalled: live.stalled.as_deref(),
             plans: plans.collect(),
+            limits: self.limits(now),
             problems: &live.problems,
         }
     }
@@ -114,6 +121,9 @@ impl<'a> View<'a> {
             let line =
                 format!("{}{until}; `aotui retry` on a ticket that waits for it tries at once", hold.why(account));
             text.push_str(&format!("{}\n", plain(&line)));
+        }
+        for (account, window) in self.fleet.live.limits.open(now) {
+            text.push_str(&format!("{}\n", style.dim(&plain(&window_line(account, window, now)))));
         }
         if let Some(why) = &self.fleet.live.stalled {
             text.push_str(&format!("{} nothing new starts: {}\n", style.zone(Zone::Failed, "stalled"), plain(why)));
@@ -170,6 +180,12 @@ impl<'a> View<'a> {
             why: plain(&why),
         }
     }
+}
+
+/// Says how much of a rate-limit window is used up and when it begins anew.
+pub(crate) fn window_line(account: &str, window: &LimitWindow, now: Timestamp) -> String {
+    let used = window.used_percent.map(|used| format!("{used} % used, ")).unwrap_or_default();
+    format!("{} window of {account}: {used}resets {}", window.name, distance(window.resets_at, now))
 }
 
 /// Says that it is not night; `None` where it is, or where everything works by day.
@@ -278,7 +294,16 @@ pub struct StatusJson<'a> {
     /// Whether everything works, is stopped or is frozen.
     mode: Mode,
     plans: Vec<PlanJson<'a>>,
+    /// Rate-limit windows of accounts as agents told of them, the one that is used up most first.
+    limits: Vec<LimitJson<'a>>,
     problems: &'a [Problem],
+}
+
+#[derive(Debug, Serialize)]
+struct LimitJson<'a> {
+    account: &'a str,
+    #[serde(flatten)]
+    window: &'a LimitWindow,
 }
 
 #[derive(Debug, Serialize)]
@@ -422,8 +447,24 @@ mod tests {
             table.contains("everything is frozen since 2h00m, 2 at work; `aotui resume` lets it go on\n"),
             "{table}"
         );
-        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json()).unwrap();
+        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json(NOW)).unwrap();
         assert_eq!(json["mode"]["is"], "frozen");
+    }
+
+    #[test]
+    fn rate_limit_windows_are_told_until_their_reset() {
+        let mut fleet = fleet(NOW);
+        let resets_at = NOW.plus_seconds(7_800);
+        let window = LimitWindow { name: "5h".into(), used_percent: Some(62), resets_at };
+        assert!(fleet.live.limits.note("claude", window, NOW));
+        let view = View::new(&fleet, None, None).unwrap();
+        let line = "5h window of claude: 62 % used, resets in 2h10m\n";
+        assert!(view.table(Style::plain(), NOW).contains(line));
+        let json = serde_json::to_value(view.json(NOW)).unwrap();
+        let told = serde_json::json!([{"account": "claude", "name": "5h", "usedPercent": 62, "resetsAt": resets_at}]);
+        assert_eq!(json["limits"], told);
+        assert!(!view.table(Style::plain(), resets_at).contains("window of"));
+        assert_eq!(serde_json::to_value(view.json(resets_at)).unwrap()["limits"], serde_json::json!([]));
     }
 
     #[test]
@@ -438,7 +479,7 @@ mod tests {
     #[test]
     fn json_is_complete_and_stable() {
         let fleet = fleet(NOW);
-        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json()).unwrap();
+        let json = serde_json::to_value(View::new(&fleet, None, None).unwrap().json(NOW)).unwrap();
         insta::assert_snapshot!(serde_json::to_string_pretty(&json["plans"][0]["tickets"][0]).unwrap(), @r#"
         {
           "id": "PAY-1",

@@ -68,6 +68,16 @@ const CLASSES: [(&str, FailureClass); 12] = [
 ];
 
 impl Headless {
+    /// Returns whether its program says what it costs.
+    pub(super) fn tells_cost(&self) -> bool {
+        self.usage_line.as_ref().is_some_and(|line| line.contains("{cost}")) || told(&self.stream.rules, "cost")
+    }
+
+    /// Returns whether its program may say which model it works with.
+    pub(super) fn tells_model(&self) -> bool {
+        self.protocol == Protocol::Acp || told(&self.stream.rules, "model")
+    }
+
     /// Returns what a line of its standard output says.
     pub fn read(&self, line: &str) -> Vec<Signal> {
         match self.protocol {
@@ -75,6 +85,10 @@ impl Headless {
             Protocol::Text => read_text(line, self.usage_line.as_deref(), &self.errors),
         }
     }
+}
+
+fn told(rules: &[Rule], field: &str) -> bool {
+    rules.iter().any(|rule| rule.fields.contains_key(field) || told(&rule.rules, field))
 }
 
 /// Reads the part over `headless`, whose values stay where the file says nothing; reports defects.

@@ -12,6 +12,7 @@ use super::fields::{At, Fields, Report, meant, one_of, scalar};
 use super::yaml::{self, Node};
 use super::{house_rules, template};
 use crate::domain::agent_run::Face;
+use crate::domain::budget::Prices;
 use crate::domain::ids::AgentName;
 use crate::domain::permission::PermissionRule;
 use crate::domain::rules::{AgentRules, Faces, TakesUp};
@@ -101,6 +102,17 @@ impl AgentRecord {
     pub fn usual_face(&self) -> Face {
         let can = if self.headless.is_some() { Face::Headless } else { Face::Terminal };
         self.face.unwrap_or(can)
+    }
+
+    /// Says whose tokens have no price where it works with `model`; `None` where money is counted, as far as can be told.
+    pub(super) fn unpriced(&self, name: &str, model: Option<&str>, prices: &Prices) -> Option<String> {
+        let headless = self.headless.as_ref().filter(|headless| !headless.tells_cost())?;
+        match model.or(self.model.as_deref()) {
+            Some(model) if prices.of(Some(model)).is_some() => None,
+            Some(model) => Some(format!("model `{model}` of agent `{name}`")),
+            None if headless.tells_model() => None,
+            None => Some(format!("the model of agent `{name}`, which nobody names,")),
+        }
     }
 
     /// Returns what decisions about it go by.

@@ -1,10 +1,12 @@
 //! Reads how the agent of a phase is looked after: how long it may be silent, what it may use up, what it may do, and
 //! what becomes of what it asks.
 
+use super::Surroundings;
 use super::phases::YEAR;
 use crate::config::fields::{Fields, Report, meant};
 use crate::config::house_rules;
-use crate::domain::workflow::{Asking, Limits, Unattended};
+use crate::domain::ids::AgentName;
+use crate::domain::workflow::{Asking, Limits, PhaseKind, Unattended};
 
 /// What a phase says about it.
 #[derive(Default)]
@@ -32,6 +34,31 @@ pub(super) fn read(fields: &mut Fields<'_>, report: &mut Report) -> Care {
             unattended: unattended.unwrap_or_default(),
             unattended_seconds,
         },
+    }
+}
+
+/// Warns where a budget of money is of no use, as what an agent of the phase uses up has no price.
+pub(super) fn warn_of_unpriced(
+    fields: &mut Fields<'_>,
+    care: &Care,
+    kind: &PhaseKind,
+    around: &dyn Surroundings,
+    report: &mut Report,
+) {
+    let PhaseKind::Agent { agent, instead, model, stronger, .. } = kind else { return };
+    let cost = fields.get("budget").and_then(|budget| budget.get("cost"));
+    let Some(cost) = cost.filter(|_| care.limits.budget.cost_micros.is_some()) else { return };
+    let models: Vec<Option<&str>> = match model {
+        Some(model) => std::iter::once(model).chain(stronger).map(|model| Some(model.as_str())).collect(),
+        None => vec![None],
+    };
+    let first = agent.as_ref().map(AgentName::as_str);
+    let own = models.iter().map(|model| (first, *model));
+    // The names of models are for the first agent alone.
+    let others = instead.iter().map(|agent| (Some(agent.as_str()), None));
+    for whose in own.chain(others).filter_map(|(agent, model)| around.unpriced(agent, model)) {
+        let message = format!("{} has a budget of money, and {whose} has no price, so it ends early", fields.what);
+        report.warn(cost.at, message, "add the model to `prices` in the settings, or limit `tokens` instead of `cost`");
     }
 }
 

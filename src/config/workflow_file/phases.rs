@@ -156,6 +156,9 @@ fn rest(fields: &mut Fields<'_>, draft: &mut Draft, errors: usize, around: &dyn 
     let is_agent = type_.as_ref().is_some_and(|type_| type_.value == "agent");
     let retry = retry(fields, is_agent && !gates.is_empty(), report);
     let kind = kind(fields, type_, around, draft, report);
+    if let Some(kind) = &kind {
+        care::warn_of_unpriced(fields, &care, kind, around, report);
+    }
     fields.refuse_unknown(report);
     let (Some(id), Some(kind)) = (&draft.id, kind) else { return };
     draft.terminal = matches!(kind, PhaseKind::Terminal { .. });

@@ -25,6 +25,11 @@ impl Surroundings for Shelf {
         vec!["claude".to_owned()]
     }
 
+    fn unpriced(&self, agent: Option<&str>, model: Option<&str>) -> Option<String> {
+        let named = || format!("model `{}` of agent `{}`", model.unwrap_or("?"), agent.unwrap_or("claude"));
+        (model == Some("mystery")).then(named)
+    }
+
     fn has_command(&self, name: &str) -> Option<Result<(), Problem>> {
         ["check.sh", "true"].contains(&name).then_some(Ok(()))
     }
@@ -377,4 +382,22 @@ fn an_exit_code_and_a_value_of_printed_json_can_be_captured() {
     assert_eq!(capture["code"], Capture::ExitCode);
     assert_eq!(capture["pr"], Capture::Json { pointer: "/pr/number".to_owned() });
     assert_eq!(capture["own"], Capture::Command { script: "/bin/date".to_owned() });
+}
+
+#[test]
+fn a_budget_of_money_for_a_model_without_a_price_is_warned_of_where_it_stands() {
+    let text = |model: &str, budget: &str| {
+        format!(
+            "name: w\nphases:\n  - id: a\n    type: agent\n    prompt: do it\n    model: {model}\n    budget: {budget}\n    onSuccess: done\n  - {{id: done, type: terminal}}\n"
+        )
+    };
+    let warned = |model, budget| {
+        let loaded = load(&text(model, budget)).unwrap();
+        loaded.warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let said = warned("[known, mystery]", "{cost: 2}");
+    assert!(said.contains(":7:20: phase `a` has a budget of money, and model `mystery`"), "{said}");
+    assert!(said.contains("`prices`"), "{said}");
+    assert_eq!(warned("known", "{cost: 2}"), "");
+    assert_eq!(warned("mystery", "{tokens: 2000}"), "");
 }

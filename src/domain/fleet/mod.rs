@@ -53,6 +53,7 @@ use super::account::Hold;
 use super::activity::Activity;
 use super::clock::Reading;
 use super::ids::{AgentName, PlanId, SessionId, TicketId, TicketKey};
+use super::limit::Limits;
 use super::mode::Mode;
 use super::night::Part;
 use super::plan::Plan;
@@ -113,6 +114,9 @@ pub struct Live {
     /// The moment of the last step.
     #[serde(default)]
     pub now: Timestamp,
+    /// How much of what providers allow accounts is used up.
+    #[serde(default)]
+    pub limits: Limits,
     /// Whether it was night at the last turn that asked; `None` where work starts at any time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,

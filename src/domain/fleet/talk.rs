@@ -10,6 +10,7 @@ use crate::domain::agent_run::{AgentEnd, AgentTurn};
 use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{RequestId, SessionId};
+use crate::domain::limit::LimitWindow;
 use crate::domain::permission::{Decision, PermissionRule, judge};
 use crate::domain::session::{Answer, Ask, Request};
 use crate::domain::ticket::{AfterStop, Failure, FailureClass, Progress, Status, Ticket};
@@ -100,6 +101,7 @@ impl Turn<'_> {
             }
             AgentReport::Activity { sighting } => self.on_sighting(session, sighting),
             AgentReport::Used { end } => self.on_used(session, end),
+            AgentReport::Limit { window } => self.on_limit(session, window),
             AgentReport::TurnBegan => self.on_turn_began(session),
             AgentReport::TurnEnded { end } => self.on_turn_ended(session, end),
             AgentReport::Ask { request, ask } => self.on_ask(session, request, ask),
@@ -134,6 +136,13 @@ impl Turn<'_> {
             self.fleet.live.activity.insert(session.clone(), activity);
             self.out.live_changed = true;
         }
+    }
+
+    fn on_limit(&mut self, session: &SessionId, window: LimitWindow) {
+        let Some(ticket) = self.fleet.ticket(&session.ticket) else { return };
+        let Some(phase) = self.fleet.phase_of(ticket) else { return };
+        let account = self.fleet.account_of(ticket, phase);
+        self.out.live_changed |= self.fleet.live.limits.note(&account, window, self.now);
     }
 
     fn on_used(&mut self, session: &SessionId, end: Box<AgentEnd>) {

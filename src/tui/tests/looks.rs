@@ -1,6 +1,7 @@
 //! What the screen shows.
 
 use super::*;
+use crate::domain::limit::LimitWindow;
 
 #[test]
 fn the_fleet_screen_at_every_size() {
@@ -86,6 +87,28 @@ fn times_on_screen_say_when_they_change() {
     assert_eq!(Model::new(setup(), fleet, (80, 24), NOW).unchanged_for(), Some(59_000));
     let idle = FleetBuilder::new().ticket("T-1", "x", "", Status::Queued).build();
     assert_eq!(Model::new(setup(), idle, (80, 24), NOW).unchanged_for(), None);
+}
+
+#[test]
+fn the_window_that_is_used_up_most_stands_at_the_top_where_there_is_room() {
+    let mut fleet = FleetBuilder::new().ticket("T-1", "x", "", Status::Queued).build();
+    let resets_at = ahead(7_800);
+    let told = |name: &str, used| LimitWindow { name: name.into(), used_percent: Some(used), resets_at };
+    let limits = &mut Arc::make_mut(&mut fleet).live.limits;
+    assert!(limits.note("claude", told("7d", 31), NOW) && limits.note("claude", told("5h", 62), NOW));
+    let top = |fleet: &Arc<Fleet>, columns, now| {
+        let model = Model::new(setup(), Arc::clone(fleet), (columns, 24), now);
+        text(&model).lines().next().unwrap_or_default().trim_end().to_owned()
+    };
+    let wide = top(&fleet, 120, NOW);
+    assert!(wide.ends_with("   5h window ▕█████░░░▏ 62 %  resets in 2h10"), "{wide}");
+    assert!(!top(&fleet, 60, NOW).contains("window"), "{}", top(&fleet, 60, NOW));
+    assert!(!top(&fleet, 120, resets_at).contains("window"));
+    let model = Model::new(setup(), Arc::clone(&fleet), (120, 24), NOW);
+    assert!(model.unchanged_for().is_some_and(|millis| millis <= 60_000));
+    let limits = &mut Arc::make_mut(&mut fleet).live.limits;
+    assert!(limits.note("codex", told("5h", 90), NOW));
+    assert!(top(&fleet, 120, NOW).contains("codex 5h window"), "{}", top(&fleet, 120, NOW));
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub(crate) struct Symbols {
     pub(crate) running: &'static str,
     /// Lines: across, down, and where they meet (down from above, up from below).
     pub(crate) rule: [&'static str; 4],
+    /// A gauge: where it begins, what is full, what is empty, where it ends.
+    pub(crate) gauge: [&'static str; 4],
     /// Whether keys are shown as signs.
     key_signs: bool,
 }
@@ -52,6 +54,7 @@ const RICH: Symbols = Symbols {
     dot: "·",
     running: "●",
     rule: ["─", "│", "┬", "┴"],
+    gauge: ["▕", "█", "░", "▏"],
     key_signs: true,
 };
 
@@ -70,6 +73,7 @@ const PLAIN: Symbols = Symbols {
     dot: "-",
     running: "*",
     rule: ["-", "|", "+", "+"],
+    gauge: ["[", "#", ".", "]"],
     key_signs: false,
 };
 

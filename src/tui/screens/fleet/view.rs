@@ -10,7 +10,7 @@ use crate::actions::Action;
 use crate::domain::cost::Item;
 use crate::domain::ids::PlanId;
 use crate::domain::zone::Zone;
-use crate::tui::format::{clean, count, cut};
+use crate::tui::format::{clean, count, cut, distance};
 use crate::tui::model::{Model, Role as Who};
 use crate::tui::theme::Role;
 use crate::tui::view::PaneView;
@@ -56,6 +56,26 @@ fn draw_top(model: &Model, area: Rect, buffer: &mut Buffer) {
         let text = count(problems, "defective file", "defective files");
         pen.right(&format!("{text} {} ", model.key(Action::Problems)), theme.style(Role::Bad));
     }
+    if let Some(text) = limit(model) {
+        pen.right(&text, theme.style(Role::Muted));
+    }
+}
+
+/// Says how much of the rate-limit window that is used up most is, and when it begins anew; `None` where none is known.
+fn limit(model: &Model) -> Option<String> {
+    const CELLS: usize = 8;
+    let open = model.fleet.live.limits.open(model.now);
+    let (account, window) = *open.first()?;
+    let of = if open.iter().all(|(other, _)| *other == account) { "" } else { account };
+    let [begin, full, empty, end] = model.setup.symbols.gauge;
+    let used = window.used_percent.map(usize::from).map(|used| {
+        let cells = (used * CELLS).div_ceil(100).min(CELLS);
+        format!("{begin}{}{}{end} {used} %  ", full.repeat(cells), empty.repeat(CELLS - cells))
+    });
+    let name = clean(&window.name);
+    let resets = distance(window.resets_at, model.now);
+    let what = format!("{} {name} window", clean(of));
+    Some(format!("   {} {}resets {resets} ", what.trim(), used.unwrap_or_default()))
 }
 
 /// Counts what works, what needs a person and what is done; on a narrow screen, the second alone.
