@@ -50,24 +50,6 @@ fn nine_reviewers_look_at_once_and_what_one_of_them_refuses_is_built_again() {
 }
 
 #[test]
-fn six_roles_build_story_by_story_with_one_rejection_on_the_way() {
-    let (home, repo) = home();
-    let story = "review/review@1:\n  - verdict: {verdict: fail, reason: not said loud enough}\n";
-    add(&home, &repo, "six-roles", story);
-    assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 4);
-    home.ok(&repo, &["reject", "A", "-m", "say who asks for it"]);
-    assert_eq!(approve_all(&home, &repo), ["approve-product", "approve-architecture", "accept"]);
-    assert_eq!(home.ticket(&repo, "A")["zone"], "done");
-    let events = home.ok(&repo, &["events"]);
-    assert!(events.contains("build has 3 items"), "{events}");
-    for item in 1..=3 {
-        assert!(events.contains(&format!("A/build.{item} developer succeeded")), "{events}");
-    }
-    assert!(events.contains("tester failed: workflow `review` failed"), "{events}");
-    assert!(events.contains("A/build.3 executor succeeded"), "{events}");
-}
-
-#[test]
 fn a_bug_is_shown_before_it_is_mended() {
     let (home, repo) = home();
     add(&home, &repo, "bugfix", "mend@1:\n  - write: {path: half.txt, text: half}\n");
@@ -217,7 +199,7 @@ echo "test result: $ok passed; $bad failed"
 "#;
 
 #[test]
-fn six_roles_improve_a_project_with_failing_tests_and_nothing_gets_worse_unnamed() {
+fn six_roles_improve_a_project_in_three_stories_through_refusals_and_nothing_gets_worse_unnamed() {
     let (home, repo) = home();
     with_tests(&home, &repo);
     std::fs::write(repo.join(".aotui/test"), NAMED).unwrap();
@@ -229,15 +211,24 @@ fn six_roles_improve_a_project_with_failing_tests_and_nothing_gets_worse_unnamed
     let story = "1/developer#1:\n  - write: {path: tests/b.case, text: broken}\n  - write: {path: tests/old.case, text: mended}\n  \
                  - commit: Mend the old one\n1/developer#2:\n  - write: {path: tests/b.case, text: b}\n  - delete: tests/a.case\n  \
                  - commit: Tidy up\n1/developer#3:\n  - write: {path: tests/a.case, text: a}\n  - commit: Bring it back\n\
-                 2/developer:\n  - write: {path: tests/old.case, text: broken}\n  - commit: Break the old one again\n";
+                 2/developer:\n  - write: {path: tests/old.case, text: broken}\n  - commit: Break the old one again\n\
+                 review/review@3:\n  - verdict: {verdict: fail, reason: not said loud enough}\n";
     add(&home, &repo, "six-roles", story);
+    assert_eq!(home.aotui(&repo, &["run", "--until-done"]).code, 4);
+    home.ok(&repo, &["reject", "A", "-m", "say who asks for it"]);
     assert_eq!(approve_all(&home, &repo), ["approve-product", "approve-architecture", "accept"]);
     let events = home.ok(&repo, &["events"]);
     assert!(events.contains("1 test got worse since the ticket began: b (fails)"), "{events}");
     assert!(events.contains("1 test got worse since the ticket began: a (was not run)"), "{events}");
     assert_eq!(events.matches("A/build.1 executor succeeded").count(), 1, "{events}");
     assert_eq!(events.matches("A/build.2 developer succeeded").count(), 1, "what failed before may fail: {events}");
+    assert!(events.contains("build has 3 items"), "{events}");
+    assert!(events.contains("A/build.3 tester failed: workflow `review` failed"), "{events}");
+    assert_eq!(events.matches("A/build.3 developer succeeded").count(), 2, "what a tester refuses is mended: {events}");
     let prompts = super::gates::prompts(&home);
+    for told in ["say who asks for it", "not said loud enough"] {
+        assert!(prompts.iter().any(|prompt| prompt.contains(told)), "nobody was told: {told}");
+    }
     assert!(prompts.iter().any(|prompt| prompt.contains("Passed when the ticket began and do not now:\nb (fails)")));
     let kept: serde_json::Value = serde_json::from_str(&home.ok(&repo, &["artifacts", "A", "baseline.json"])).unwrap();
     let base = home.git(&repo, &["log", "--format=%H %T", "--grep", "Add named tests", "main"]);
@@ -249,5 +240,6 @@ fn six_roles_improve_a_project_with_failing_tests_and_nothing_gets_worse_unnamed
     assert!(listed.lines().count() >= 5 && listed.contains("repo~A~build.3~"), "{listed}");
     assert_eq!(kept["runs"][0]["results"]["passing"], serde_json::json!(["a", "b"]));
     assert_eq!(home.ticket(&repo, "A")["zone"], "done");
+    assert_eq!(home.git(&repo, &["show", "main:tests/b.case"]), "b", "what was mended is what landed");
     assert!(home.ok(&repo, &["replay"]).contains("decided the same again"));
 }
