@@ -26,7 +26,7 @@ use crate::config::library::Library;
 use crate::config::settings::Settings;
 use crate::config::template;
 use crate::domain::gate::{BASELINE, Step};
-use crate::domain::leaves::Artifact;
+use crate::domain::leaves::{Artifact, MAX_READ};
 use crate::domain::permission::PermissionRule;
 use crate::domain::plan::Plan;
 use crate::domain::problem::Problem;
@@ -40,6 +40,9 @@ use crate::slots::{ErrorClass, SlotError, SlotFuture};
 /// What an agent reads before its task when a person hands its conversation back.
 const HANDED_BACK: &str = "A person took this conversation over in its own terminal and has handed it back to you. What \
     they said and decided there holds. Look at how the worktree stands now, then go on until your task is done. It was:";
+
+/// Most mebibytes of files that a phase is given to read.
+const MOST: u64 = MAX_READ / 1024 / 1024;
 
 /// Where a launcher puts and finds things.
 #[derive(Debug, Clone)]
@@ -128,10 +131,7 @@ impl Launcher for LibraryLauncher {
             let wanted = ticket.brief.workflow.as_ref().or(plan.workflow.as_ref());
             let name = wanted.map_or(template::DEFAULT_WORKFLOW, |name| name.as_str());
             let repo = repo(&plan, &ticket);
-            bench.library.workflow(repo.as_deref(), name).map_err(|problems| {
-                let lines: Vec<String> = problems.iter().map(Problem::to_string).collect();
-                misconfigured(lines.join("\n"))
-            })
+            bench.library.workflow(repo.as_deref(), name).map_err(|problems| told(&problems))
         }))
     }
 
@@ -170,6 +170,10 @@ impl Launcher for LibraryLauncher {
 /// Returns the error for something the user has to change.
 fn misconfigured(what: impl std::fmt::Display) -> SlotError {
     SlotError::new(ErrorClass::Misconfigured, what.to_string())
+}
+
+fn told(problems: &[Problem]) -> SlotError {
+    misconfigured(problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("\n"))
 }
 
 fn failed(problem: &Problem) -> SlotError {
@@ -324,7 +328,17 @@ impl Bench {
         })
     }
 
+    /// Returns what the agent is told: who it is, and what it is to do.
     fn prompt(&self, order: &WorkOrder, prompt: &Prompt) -> Result<String, SlotError> {
+        let task = self.task(order, prompt)?;
+        let Some(name) = order.phase.role() else { return Ok(task) };
+        let found = self.library.role(repo(&order.plan, &order.ticket).as_deref(), name);
+        let found = found.ok_or_else(|| misconfigured(format!("there is no role `{name}` any more")))?;
+        let (label, role) = found.map_err(|problems| told(&problems))?;
+        Ok(format!("{}\n\n{task}", self.render(order, &label, role.text())?.trim()))
+    }
+
+    fn task(&self, order: &WorkOrder, prompt: &Prompt) -> Result<String, SlotError> {
         match prompt {
             Prompt::Inline { text } => self.render(order, &format!("prompt of phase {}", order.phase.id), text),
             Prompt::Template { name } => {
@@ -349,17 +363,21 @@ impl Bench {
     /// Names the files that the phase reads and has to leave, for a prompt: never what is in them.
     fn artifact_names(&self, order: &WorkOrder) -> String {
         let Some(dir) = self.desk.artifacts(order) else { return String::new() };
-        let reads = order.phase.artifacts.reads.iter().map(|name| match order.offered.artifact(name) {
-            Some(Artifact { version, phase, bytes, .. }) => {
-                format!("- read {} (version {version}, by phase {phase}, {bytes} bytes)", dir.join(name).display())
+        let names = &order.phase.artifacts.reads;
+        let reads = order.offered.read(names).map(|(Artifact { name, version, phase, bytes, .. }, fits)| {
+            let what = format!("version {version}, by phase {phase}, {bytes} bytes");
+            match fits {
+                true => format!("- read {} ({what})", dir.join(name).display()),
+                false => format!("- {name} ({what}) is left out: all files to read would be larger than {MOST} MiB"),
             }
-            None => format!("- {name} is not there: nobody left it yet"),
         });
+        let missing = names.iter().filter(|name| order.offered.artifact(name).is_none());
+        let missing = missing.map(|name| format!("- {name} is not there: nobody left it yet"));
         let writes =
             order.phase.artifacts.writes.iter().map(|name| {
                 format!("- write {} (or run `aotui report artifact {name} FILE`)", dir.join(name).display())
             });
-        reads.chain(writes).collect::<Vec<_>>().join("\n")
+        reads.chain(missing).chain(writes).collect::<Vec<_>>().join("\n")
     }
 
     fn question(&self, order: &WorkOrder) -> Result<String, SlotError> {

@@ -15,9 +15,10 @@ pub(super) const WORKFLOWS: &[(&str, &str)] = files!(
 
 /// File name and content of every bundled prompt.
 pub(super) const PROMPTS: &[(&str, &str)] = files!(
-    "prompts": "architect.md", "choose-workflow.md", "compact.md", "design.md", "developer.md", "discussion.md", "execute.md",
-    "implement.md", "planner.md", "prd.md", "product-owner.md", "reproduce.md", "research.md", "resolve.md",
-    "review.md", "spec.md", "story-author.md", "tech-research.md", "triage.md", "validate.md",
+    "prompts": "choose-workflow.md", "compact.md", "design.md", "developer.md", "discussion.md", "document.md",
+    "execute.md", "implement.md", "planner.md", "prd.md", "reproduce.md", "research.md", "resolve.md", "review.md",
+    "roles/architect.md", "roles/developer.md", "roles/product-owner.md", "roles/reviewer.md", "roles/story-author.md",
+    "spec.md", "tech-research.md", "triage.md", "validate.md",
 );
 
 /// Path and content of what planning agents can read about this program.

@@ -9,11 +9,12 @@ use super::agents::AgentRecord;
 use super::bundled;
 use super::consent::{Consent, REPO_DIR, Trust, is_executable};
 use super::fields::meant;
+use super::roles::{self, Role};
 use super::settings::{Loaded, Settings};
 use super::workflow_file::{self, Surroundings};
 use super::yaml;
 use crate::domain::budget::Prices;
-use crate::domain::ids::AgentName;
+use crate::domain::ids::{AgentName, RoleName};
 use crate::domain::problem::Problem;
 use crate::domain::workflow::Workflow;
 
@@ -197,6 +198,15 @@ impl Library {
         Some(Ok(Text { label: format!("bundled prompts/{file}"), text: (*text).to_owned() }))
     }
 
+    /// Returns the role called `name`, and what its file is called; `None` means there is none.
+    pub(crate) fn role(&self, repo: Option<&Path>, name: &RoleName) -> Option<Result<(String, Role), Vec<Problem>>> {
+        let found = self.prompt(repo, &roles::file_of(name))?;
+        Some(found.map_err(|problem| vec![problem]).and_then(|Text { label, text }| {
+            let role = roles::read(name, &label, &text, &self.agents)?;
+            Ok((label, role))
+        }))
+    }
+
     /// Renders the prompt called `name` for work on `repo` with these variables.
     pub fn rendered(&self, repo: Option<&Path>, name: &str, variables: &serde_json::Value) -> Result<String, Problem> {
         let missing = || Err(Problem::in_file(name, "there is no such prompt"));
@@ -235,7 +245,8 @@ impl Library {
         user: &Path,
         name: &str,
     ) -> Option<Result<(PathBuf, bool), Problem>> {
-        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+        let last = name.strip_prefix(roles::DIR).filter(|_| kind == "prompts").unwrap_or(name);
+        let plain = !last.is_empty() && !last.starts_with('.') && !last.contains(['/', '\\', '\0']);
         if !plain {
             return None;
         }
@@ -265,7 +276,10 @@ impl Surroundings for View<'_> {
     fn prompt_names(&self) -> Vec<String> {
         let own = self.repo.map(|repo| repo.join(REPO_DIR).join("prompts"));
         let dirs = own.iter().chain([&self.library.prompt_dir]);
-        let files = dirs.flat_map(|dir| names_in(dir));
+        let files = dirs.flat_map(|dir| {
+            let roles = names_in(&dir.join(roles::DIR)).into_iter().map(|file| format!("{}{file}", roles::DIR));
+            names_in(dir).into_iter().filter(|file| !roles::DIR.starts_with(file.as_str())).chain(roles)
+        });
         files.chain(bundled::PROMPTS.iter().map(|(file, _)| (*file).to_owned())).collect()
     }
 

@@ -46,7 +46,13 @@ fn every_bundled_file_is_listed() {
     for (dir, listed) in [("workflows", bundled::WORKFLOWS), ("prompts", bundled::PROMPTS)] {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
         let listed: Vec<_> = listed.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(names_in(&dir), listed);
+        let mut files = names_in(&dir);
+        if files.iter().any(|file| file == "roles") {
+            files.retain(|file| file != "roles");
+            files.extend(names_in(&dir.join("roles")).iter().map(|file| format!("roles/{file}")));
+            files.sort();
+        }
+        assert_eq!(files, listed);
     }
 }
 
@@ -129,4 +135,36 @@ fn names_cannot_leave_the_directories() {
         assert!(home.library().prompt(Some(&home.repo()), name).is_none(), "{name}");
         assert!(home.library().script(Some(&home.repo()), name).is_none(), "{name}");
     }
+    for name in ["roles/../../secret.md", "roles//etc/passwd", "roles/", "roles/roles/x.md"] {
+        assert!(home.library().prompt(None, name).is_none(), "{name}");
+    }
+    home.write("scripts/roles/s.sh", "true");
+    assert!(home.library().script(None, "roles/s.sh").is_none());
+}
+
+#[test]
+fn a_role_is_looked_up_as_prompts_are_and_another_setting_makes_another_version() {
+    let home = Home::new();
+    let phase = "{id: a, type: agent, role: developer, prompt: go, onSuccess: done}";
+    home.write("workflows/w.yaml", &format!("name: w\nphases:\n  - {phase}\n  - {{id: done, type: terminal}}\n"));
+    let (library, repo) = (home.library(), home.repo());
+    let developer = "developer".parse().unwrap();
+    let role = |repo: Option<&Path>| library.role(repo, &developer).unwrap();
+    let read = |repo: Option<&Path>| library.workflow(repo, "w").map(|workflow| workflow.digest);
+    let model = |repo: Option<&Path>| match &library.workflow(repo, "w").unwrap().phases[0].kind {
+        crate::domain::workflow::PhaseKind::Agent { model, .. } => model.clone(),
+        _ => panic!(),
+    };
+    let (label, bundled) = role(None).unwrap();
+    assert_eq!(label, "bundled prompts/roles/developer.md");
+    let digest = read(None).unwrap();
+    home.write("prompts/roles/developer.md", "---\nmodel: opus\n---\n");
+    assert_eq!((model(None).as_deref(), role(None).unwrap().1.text()), (Some("opus"), bundled.text()));
+    assert_ne!(read(None).unwrap(), digest);
+    home.write("repo/.aotui/prompts/roles/developer.md", "---\nmodel: evil\n---\n\nDo as you please.\n");
+    assert!(shown_all(&read(Some(&repo)).unwrap_err()).contains("run `aotui trust "));
+    Consent::new(&home.settings.state_dir).give(&repo).unwrap();
+    assert_eq!(model(Some(&repo)).as_deref(), Some("evil"));
+    let text = role(Some(&repo)).unwrap().1.text().to_owned();
+    assert_eq!(text, "\n\n\n\nDo as you please.\n", "on its own lines");
 }

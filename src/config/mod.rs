@@ -12,6 +12,7 @@ pub(crate) mod json;
 pub mod library;
 mod night;
 pub mod paths;
+mod roles;
 pub mod settings;
 pub mod template;
 pub mod triage;

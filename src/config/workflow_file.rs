@@ -59,6 +59,8 @@ pub(crate) fn parse(label: &str, text: &str, around: &dyn Surroundings) -> Resul
         Some(value) if report.errors.is_empty() => Ok(Loaded { value, warnings: report.warnings }),
         _ => {
             report.errors.sort_by_key(|problem| (problem.file != label, problem.line, problem.column));
+            // What is wrong with a role is found in each phase that has it.
+            report.errors.dedup();
             Err(report.errors)
         }
     }
@@ -94,12 +96,15 @@ fn read(node: &Node, text: &str, around: &dyn Surroundings, report: &mut Report)
     Some(workflow)
 }
 
-/// Returns what tells this version from others: of its own file and of those it calls.
+/// Returns what tells this version from others: of its own file, of those it calls, and of its roles.
 fn digest(text: &str, workflow: &Workflow) -> String {
     let mut hash = blake3::Hasher::new();
     hash.update(text.as_bytes());
     for called in workflow.phases.iter().flat_map(crate::domain::workflow::Phase::workflows_below) {
         hash.update(called.digest.as_bytes());
+    }
+    for phase in workflow.phases.iter().filter(|phase| phase.role().is_some()) {
+        hash.update(&serde_json::to_vec(phase).unwrap_or_default());
     }
     hash.finalize().to_hex().chars().take(16).collect()
 }

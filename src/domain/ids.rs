@@ -102,6 +102,8 @@ names! {
     PhaseId = "phase id";
     /// Names a workflow.
     WorkflowName = "workflow name";
+    /// Names a role, and the file its prompt is in.
+    RoleName = "role name";
     /// Names an agent record.
     AgentName = "agent name";
     /// Names one request of an agent (a permission or a question).

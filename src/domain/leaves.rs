@@ -13,6 +13,9 @@ use super::time::Timestamp;
 /// Most learnings offered to one prompt.
 const OFFERED: usize = 8;
 
+/// Most bytes of files that a phase is given to read, all together: what is more would not fit into an agent's head.
+pub const MAX_READ: u64 = 8 * 1024 * 1024;
+
 /// Most characters of learnings offered to one prompt.
 const OFFERED_CHARS: usize = 2_000;
 
@@ -112,6 +115,16 @@ impl Offered {
     /// Returns the newest version of the file called `name`.
     pub fn artifact(&self, name: &str) -> Option<&Artifact> {
         self.artifacts.iter().rev().find(|artifact| artifact.name == name)
+    }
+
+    /// Returns the newest versions of the files that a phase reads, in its order, each with whether it is given them: all
+    /// together are no larger than [`MAX_READ`].
+    pub fn read<'a>(&'a self, names: &'a [String]) -> impl Iterator<Item = (&'a Artifact, bool)> {
+        names.iter().filter_map(|name| self.artifact(name)).scan(MAX_READ, |room, artifact| {
+            let rest = room.checked_sub(artifact.bytes);
+            *room = rest.unwrap_or(*room);
+            Some((artifact, rest.is_some()))
+        })
     }
 }
 
@@ -226,6 +239,20 @@ mod tests {
         let (chosen, left_out) = offered(&learned, "Rounding of invoice totals");
         assert_eq!(chosen, ["Invoice totals round half even", "The invoice parser needs a locale"]);
         assert_eq!(left_out, 0);
+    }
+
+    #[test]
+    fn a_phase_is_given_the_newest_files_it_reads_as_far_as_there_is_room_for_them() {
+        let file = |name: &str, version: u32, bytes: u64| {
+            let json = serde_json::json!({"name": name, "version": version, "hash": "h", "bytes": bytes, "phase": "x",
+                "attempt": 1, "at": Timestamp(0)});
+            serde_json::from_value(json).unwrap()
+        };
+        let artifacts = vec![file("a", 1, 9), file("a", 2, MAX_READ - 1), file("b", 1, 2), file("c", 1, 1)];
+        let offered = Offered { artifacts, ..Offered::default() };
+        let names = ["a", "b", "none", "c"].map(str::to_owned);
+        let given: Vec<_> = offered.read(&names).map(|(file, fits)| (file.name.as_str(), file.version, fits)).collect();
+        assert_eq!(given, [("a", 2, true), ("b", 1, false), ("c", 1, true)]);
     }
 
     #[test]

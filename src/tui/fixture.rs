@@ -117,6 +117,7 @@ fn workflow() -> Workflow {
     let agent = || PhaseKind::Agent {
         prompt: Prompt::Inline { text: "do it".to_owned() },
         agent: None,
+        role: None,
         face: None,
         allowed_tools: Vec::new(),
         max_turns: None,

@@ -60,10 +60,16 @@ pub fn content(store: &Path, artifact: &Artifact) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Lays the newest versions of the files that a phase reads into its directory; those that nobody left yet are not there.
+/// Lays the newest versions of the files that a phase reads into its directory; those that nobody left yet are not there, nor
+/// are those that there is no room for.
 pub(crate) fn lay_out(dir: &Path, store: &Path, reads: &[String], offered: &Offered) -> io::Result<()> {
     private_dir(dir)?;
-    for artifact in reads.iter().filter_map(|name| offered.artifact(name)) {
+    for (artifact, fits) in offered.read(reads) {
+        if !fits {
+            // An older version, which did fit, would be taken for the newest.
+            clear(dir, &[artifact.name.as_str()])?;
+            continue;
+        }
         let mut new = tempfile::NamedTempFile::new_in(dir)?;
         new.write_all(&content(store, artifact)?)?;
         new.persist(dir.join(&artifact.name))?;
@@ -95,6 +101,25 @@ fn private_dir(dir: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_for_its_size_does_not_leave_an_older_version_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let (dir, store) = (root.path().join("work"), root.path().join("store"));
+        let made = keep(&store, "a.md", b"old").unwrap();
+        let artifact = |version: u32, bytes: u64| {
+            let json = serde_json::json!({"name": made.name, "version": version, "hash": made.hash, "bytes": bytes,
+                "phase": "x", "attempt": 1, "at": crate::domain::time::Timestamp(0)});
+            serde_json::from_value::<Artifact>(json).unwrap()
+        };
+        let mut offered = Offered { artifacts: vec![artifact(1, 3)], ..Offered::default() };
+        let reads = ["a.md".to_owned()];
+        lay_out(&dir, &store, &reads, &offered).unwrap();
+        assert_eq!(fs::read_to_string(dir.join("a.md")).unwrap(), "old");
+        offered.artifacts.push(artifact(2, crate::domain::leaves::MAX_READ + 1));
+        lay_out(&dir, &store, &reads, &offered).unwrap();
+        assert!(!dir.join("a.md").exists());
+    }
 
     #[test]
     fn only_a_file_with_something_in_it_is_taken_and_once() {

@@ -127,6 +127,7 @@ impl World {
         let kind = PhaseKind::Agent {
             prompt,
             agent: None,
+            role: None,
             face: None,
             allowed_tools: Vec::new(),
             max_turns: Some(9),
@@ -389,6 +390,39 @@ async fn workflows_and_workspaces_follow_ticket_plan_and_settings() {
 }
 
 #[tokio::test]
+async fn an_agent_is_told_who_it_is_before_what_it_is_to_do() {
+    let world = World::new("");
+    let mut order = world.agent("practice", "Do {{ ticketId }}.");
+    let PhaseKind::Agent { role, .. } = &mut order.phase.kind else { panic!() };
+    *role = Some("tester".parse().unwrap());
+    let gone = world.launcher().compose(order.clone()).await.unwrap_err();
+    assert!(gone.message.contains("there is no role `tester` any more"), "{gone}");
+    let file = world.write("prompts/roles/tester.md", "---\nmodel: x\n---\nYou test {{ branch }}.\n\n");
+    let told = |launch: &Launch| fs::read_to_string(variable(launch, "AOTUI_PROMPT_FILE").unwrap()).unwrap();
+    assert_eq!(told(&compose(&world, order.clone()).await), "You test aotui/p/T-1.\n\nDo T-1.");
+    fs::write(&file, "---\nmodel: x\n---\nYou test {{ odd }}.\n").unwrap();
+    let odd = world.launcher().compose(order).await.unwrap_err();
+    assert!(odd.message.contains("prompts/roles/tester.md:4:"), "{odd}");
+}
+
+#[tokio::test]
+async fn an_agent_is_told_which_files_are_left_out_for_their_size() {
+    let world = World::new("");
+    let mut order = world.agent("practice", "{{ artifacts }}");
+    order.phase.artifacts.reads = ["huge.md", "none.md"].map(str::to_owned).to_vec();
+    let huge = serde_json::json!({"name": "huge.md", "version": 3, "hash": "h", "bytes": 9_000_000, "phase": "plan",
+        "attempt": 1, "at": "2026-01-01T00:00:00Z"});
+    order.offered.artifacts.push(serde_json::from_value(huge).unwrap());
+    let launch = compose(&world, order).await;
+    let told = fs::read_to_string(variable(&launch, "AOTUI_PROMPT_FILE").unwrap()).unwrap();
+    let lines = [
+        "- huge.md (version 3, by phase plan, 9000000 bytes) is left out: all files to read would be larger than 8 MiB",
+        "- none.md is not there: nobody left it yet",
+    ];
+    assert_eq!(told, lines.join("\n"));
+}
+
+#[tokio::test]
 async fn a_question_is_rendered_or_made() {
     let world = World::new("");
     let ask = |message: Option<&str>| {
@@ -408,6 +442,7 @@ async fn an_agent_that_is_not_installed_is_named_before_a_shell_can_hide_it() {
     let kind = PhaseKind::Agent {
         prompt: Prompt::Inline { text: "x".to_owned() },
         agent: None,
+        role: None,
         face: None,
         model: None,
         stronger: Vec::new(),

@@ -172,6 +172,8 @@ mod tests {
         assert!(drawn.contains("┌ implement  agent: implement.md"), "{drawn}");
         assert!(drawn.contains("success ↓ review   failure ↑ implement"), "{drawn}");
         assert!(show(&library, None, "standard").unwrap().contains("implement: at most 5 visits, 3600 s each"));
+        let roles = show(&library, None, "six-roles").unwrap();
+        assert!(roles.contains("architect  agent: architect, document.md"), "{roles}");
         let mermaid = graph(&library, None, "standard", true).unwrap();
         assert!(mermaid.contains("test -. failure .-> implement"), "{mermaid}");
         let outcomes = |given: &[&str]| given.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();

@@ -4,8 +4,9 @@ use super::phases::{Draft, YEAR};
 use super::{Surroundings, below};
 use crate::config::agents::FACES;
 use crate::config::fields::{At, Fields, Report, meant, one_of};
+use crate::config::roles::{self, Worker};
 use crate::config::yaml::Mark;
-use crate::domain::ids::AgentName;
+use crate::domain::ids::RoleName;
 use crate::domain::workflow::{Approval, Asks, PhaseKind, Prompt, Run};
 
 /// What aotui can do itself in a script phase.
@@ -23,13 +24,14 @@ pub(super) fn refuse_template(text: &At<String>, report: &mut Report) {
 }
 
 /// Keys that only some types of phase have, with those types.
-const ONLY: [(&str, &[&str]); 31] = [
+const ONLY: [(&str, &[&str]); 32] = [
     ("command", &["script", "poll"]),
     ("args", &["script", "poll"]),
     ("run", &["script", "poll"]),
     ("builtin", &["script"]),
     ("promptTemplate", &["agent"]),
     ("prompt", &["agent"]),
+    ("role", &["agent"]),
     ("agent", &["agent"]),
     ("face", &["agent"]),
     ("model", &["agent"]),
@@ -80,7 +82,7 @@ pub(super) fn kind(
     // Seen in files of the other system on any phase; it means something at the end only.
     let notify = fields.flag("notify", report).unwrap_or(false);
     match type_.value.as_str() {
-        "agent" => agent(fields, draft, report),
+        "agent" => agent(fields, around, draft, report),
         "script" => Some(PhaseKind::Script { run: run(fields, draft, report)? }),
         "poll" => {
             let interval = fields.number("intervalSeconds", 1, YEAR, report).map_or(around.poll_interval(), u64::from);
@@ -164,23 +166,20 @@ fn run(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Optio
     Some(Run::Builtin { builtin: builtin.value })
 }
 
-fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Option<PhaseKind> {
+fn agent(
+    fields: &mut Fields<'_>,
+    around: &dyn Surroundings,
+    draft: &mut Draft,
+    report: &mut Report,
+) -> Option<PhaseKind> {
     let (file, text) = (fields.text("promptTemplate", report), fields.text("prompt", report));
-    let agents = fields.one_or_more("agent", report);
-    draft.agents.clone_from(&agents);
-    let mut agents = agents.into_iter().filter_map(|name| match AgentName::new(name.value) {
-        Ok(agent) => Some(agent),
-        Err(bad) => {
-            report.error(name.at, bad.to_string(), "");
-            None
-        }
-    });
-    let (agent, instead) = (agents.next(), agents.collect());
     let face = one_of(fields, "face", &FACES, report);
-    let tools = fields.texts("allowedTools", report).unwrap_or_default();
-    let max_turns = fields.number("maxTurns", 1, 100_000, report);
-    let mut models = fields.one_or_more("model", report).into_iter().map(|model| model.value);
-    let (model, stronger) = (models.next(), models.collect());
+    let own = Worker::read(fields, report);
+    draft.agents.clone_from(&own.agents);
+    let (role, worker) = match fields.text("role", report) {
+        Some(name) => role(&name, around, draft, report).map(|(name, role)| (Some(name), own.or(role)))?,
+        None => (None, own),
+    };
     let prompt = match (file, text) {
         (Some(file), None) => {
             draft.prompts.push(file.clone());
@@ -196,8 +195,48 @@ fn agent(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Opt
             return None;
         }
     };
-    let allowed_tools = tools.into_iter().map(|tool| tool.value).collect();
-    Some(PhaseKind::Agent { prompt, agent, face, allowed_tools, max_turns, model, stronger, instead })
+    let mut agents = worker.agents.into_iter().map(|agent| agent.value);
+    let mut models = worker.models.into_iter();
+    Some(PhaseKind::Agent {
+        prompt,
+        role,
+        agent: agents.next(),
+        face,
+        allowed_tools: worker.allowed_tools.unwrap_or_default(),
+        max_turns: worker.max_turns,
+        model: models.next(),
+        stronger: models.collect(),
+        instead: agents.collect(),
+    })
+}
+
+/// Finds a role, and who works in its phases.
+fn role(
+    name: &At<String>,
+    around: &dyn Surroundings,
+    draft: &mut Draft,
+    report: &mut Report,
+) -> Option<(RoleName, Worker)> {
+    let role = RoleName::new(name.value.clone()).map_err(|bad| report.error(name.at, bad.to_string(), "")).ok()?;
+    let file = roles::file_of(&role);
+    match around.prompt(&file) {
+        Some(Ok((label, text))) => {
+            draft.prompts.push(At { value: file, at: name.at });
+            let read = roles::read(&role, &label, &text, &around.agent_names());
+            let read = read.map_err(|problems| report.errors.extend(problems)).ok()?;
+            Some((role, read.worker))
+        }
+        Some(Err(problem)) => {
+            report.errors.push(problem);
+            None
+        }
+        None => {
+            let files = around.prompt_names();
+            let hint = meant(role.as_str(), files.iter().filter_map(|file| roles::name_in(file)));
+            report.error(name.at, format!("there is no role `{role}`: no `prompts/{file}` says who that is"), hint);
+            None
+        }
+    }
 }
 
 fn approval(fields: &mut Fields<'_>, draft: &mut Draft, report: &mut Report) -> Approval {

@@ -9,7 +9,7 @@ use super::retries::retry;
 use super::{Surroundings, care};
 use crate::config::fields::{At, Fields, Report, scalar};
 use crate::config::yaml::{Mark, Node};
-use crate::domain::ids::PhaseId;
+use crate::domain::ids::{AgentName, PhaseId};
 use crate::domain::workflow::{Artifacts, Asking, Capture, Limits, Phase, PhaseKind, Retry};
 
 /// Longest time of any setting, in seconds: a year.
@@ -36,7 +36,7 @@ pub(crate) struct Draft {
     /// Every script or program it names.
     pub(crate) commands: Vec<At<String>>,
     /// The agents it names.
-    pub(crate) agents: Vec<At<String>>,
+    pub(crate) agents: Vec<At<AgentName>>,
     /// Keys it captures.
     pub(crate) captures: Vec<String>,
     /// The phases it walks that are written within it.

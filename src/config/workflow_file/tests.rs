@@ -12,13 +12,17 @@ impl Surroundings for Shelf {
             }
             "typo.md" => "# {{ title }}\n\n{{ descripton }}\n",
             "broken.md" => "a\nb\n{% if title %}",
+            "roles/tester.md" => {
+                "---\nagent: [claude]\nmodel: [small, large]\nallowedTools: [Read]\nmaxTurns: 9\n---\nYou test {{ branch }}."
+            }
+            "roles/odd.md" => "---\nagent: cluade\nmodle: x\n---\nYou are {{ odd }}.",
             _ => return None,
         };
         Some(Ok((format!("prompts/{name}"), text.to_owned())))
     }
 
     fn prompt_names(&self) -> Vec<String> {
-        vec!["good.md".to_owned(), "typo.md".to_owned()]
+        ["good.md", "typo.md", "roles/tester.md", "roles/odd.md"].map(str::to_owned).to_vec()
     }
 
     fn agent_names(&self) -> Vec<String> {
@@ -373,6 +377,40 @@ fn a_phase_may_name_agents_that_stand_in_and_models_that_are_stronger() {
     assert!(unknown.contains("w.yaml:3:54: there is no agent `codx` in the settings"), "{unknown}");
     let empty = refused("  - {id: a, type: agent, prompt: go, model: [], onSuccess: done}\n");
     assert!(empty.contains("`model` of phase `a` is an empty list"), "{empty}");
+}
+
+#[test]
+fn a_role_says_who_works_in_a_phase_as_far_as_the_phase_does_not() {
+    let kind = |more: &str| {
+        let phase = format!("  - {{id: a, type: agent, prompt: go, role: tester, onSuccess: done{more}}}\n");
+        load(&with(&phase)).unwrap().value.phases[0].kind.clone()
+    };
+    let PhaseKind::Agent { role, agent, model, stronger, allowed_tools, max_turns, .. } = kind("") else { panic!() };
+    assert_eq!((role.unwrap().as_str(), agent.unwrap().as_str(), max_turns), ("tester", "claude", Some(9)));
+    assert_eq!((model.as_deref(), stronger, allowed_tools), (Some("small"), vec!["large".into()], vec!["Read".into()]));
+    let own = kind(", maxTurns: 2, allowedTools: [Bash, Edit], model: huge");
+    let PhaseKind::Agent { model, stronger, allowed_tools, max_turns, .. } = own else { panic!() };
+    assert_eq!((model.as_deref(), stronger.len(), allowed_tools.len(), max_turns), (Some("huge"), 0, 2, Some(2)));
+    let PhaseKind::Agent { model, .. } = kind(", agent: claude") else { panic!() };
+    assert_eq!(model, None, "models are named for the agent beside them");
+}
+
+#[test]
+fn a_role_that_is_not_there_or_has_defects_is_pointed_at() {
+    let unknown = refused("  - {id: a, type: agent, prompt: go, role: testre, onSuccess: done}\n");
+    assert!(unknown.starts_with("w.yaml:3:44: there is no role `testre`"), "{unknown}");
+    assert!(unknown.contains("did you mean `tester`?") && unknown.lines().count() == 1, "{unknown}");
+    let odd = "type: agent, prompt: go, role: odd, onSuccess: done}";
+    let odd = refused(&format!("  - {{id: a, {odd}\n  - {{id: b, {odd}\n"));
+    for said in [
+        "roles/odd.md:2:8: there is no agent `cluade` in the settings (did you mean `claude`?)",
+        "roles/odd.md:3:1: unknown key `modle` in role `odd` (did you mean `model`?)",
+        "roles/odd.md:5:12: ",
+    ] {
+        assert_eq!(odd.matches(said).count(), 1, "{said}: {odd}");
+    }
+    let elsewhere = refused("  - {id: a, type: script, run: 'true', role: tester, onSuccess: done}\n");
+    assert!(elsewhere.contains("`role` means nothing in phase `a`"), "{elsewhere}");
 }
 
 #[test]

@@ -55,8 +55,8 @@ pub(crate) fn check(drafts: &[Draft], source: &str, around: &dyn Surroundings, r
 
 fn agents(draft: &Draft, around: &dyn Surroundings, report: &mut Report) {
     let names = around.agent_names();
-    for agent in draft.agents.iter().filter(|agent| !names.contains(&agent.value)) {
-        let hint = meant(&agent.value, names.iter().map(String::as_str));
+    for agent in draft.agents.iter().filter(|agent| !names.iter().any(|name| name == agent.value.as_str())) {
+        let hint = meant(agent.value.as_str(), names.iter().map(String::as_str));
         report.error(agent.at, format!("there is no agent `{}` in the settings", agent.value), hint);
     }
 }

@@ -10,7 +10,7 @@ use super::below::{Branch, Items, Join};
 use crate::domain::agent_run::Face;
 use crate::domain::budget::Budget;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{AgentName, PhaseId};
+use crate::domain::ids::{AgentName, PhaseId, RoleName};
 use crate::domain::permission::PermissionRule;
 use crate::domain::ticket::FailureClass;
 
@@ -137,6 +137,9 @@ pub enum PhaseKind {
     Agent {
         /// The prompt template.
         prompt: Prompt,
+        /// Who the agent is in it: a prompt that comes before; what the role says of the rest is in the fields below.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        role: Option<RoleName>,
         /// The agent to use; `None` means the ticket's, the plan's or the configured default.
         agent: Option<AgentName>,
         /// How the agent meets people; `None` means as the ticket or the agent's settings say.
@@ -196,6 +199,16 @@ pub enum PhaseKind {
         /// Whether a person should look at it: it ended, but not well.
         needs_attention: bool,
     },
+}
+
+impl Phase {
+    /// Returns who its agent is; `None` where it has no role or no agent.
+    pub fn role(&self) -> Option<&RoleName> {
+        match &self.kind {
+            PhaseKind::Agent { role, .. } => role.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl PhaseKind {

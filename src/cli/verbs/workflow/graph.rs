@@ -1,7 +1,7 @@
 //! A workflow drawn: as a column of phases in the terminal, or as Mermaid text.
 
 use crate::cli::output::plain;
-use crate::domain::ids::PhaseId;
+use crate::domain::ids::{AgentName, PhaseId, RoleName};
 use crate::domain::workflow::{Asks, Items, Join, Phase, PhaseKind, Prompt, Run, Way, Workflow};
 
 /// Draws the phases in the order of the file; edges name their phase, with the way to it.
@@ -84,12 +84,13 @@ pub(super) fn what(phase: &Phase) -> String {
             Run::Shell { script } => format!("`{}`", plain(script.lines().next().unwrap_or_default())),
             Run::Builtin { builtin } => format!("builtin {}", plain(builtin)),
         },
-        PhaseKind::Agent { prompt, agent, .. } => {
+        PhaseKind::Agent { prompt, role, agent, .. } => {
             let prompt = match prompt {
                 Prompt::Template { name } => plain(name),
                 Prompt::Inline { .. } => "a prompt of its own".to_owned(),
             };
-            agent.as_ref().map_or(prompt.clone(), |agent| format!("{agent}, {prompt}"))
+            let (agent, role) = (agent.as_ref().map(AgentName::as_str), role.as_ref().map(RoleName::as_str));
+            agent.into_iter().chain(role).chain([prompt.as_str()]).collect::<Vec<_>>().join(", ")
         }
         PhaseKind::Approval(approval) => match approval.asks {
             Asks::Decision => "a decision",

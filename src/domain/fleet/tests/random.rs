@@ -97,6 +97,7 @@ fn graph() -> impl Strategy<Value = Vec<Phase>> {
                     2 => PhaseKind::Agent {
                         prompt: crate::domain::workflow::Prompt::Inline { text: String::new() },
                         agent: None,
+                        role: None,
                         face: None,
                         allowed_tools: Vec::new(),
                         max_turns: None,

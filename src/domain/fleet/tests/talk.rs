@@ -18,6 +18,7 @@ fn working() -> World {
     let kind = PhaseKind::Agent {
         prompt: Prompt::Inline { text: "do it".into() },
         agent: None,
+        role: None,
         face: None,
         allowed_tools: Vec::new(),
         max_turns: None,

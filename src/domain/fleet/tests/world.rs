@@ -50,6 +50,7 @@ pub(super) fn agent(name: &str) -> PhaseKind {
     PhaseKind::Agent {
         prompt: Prompt::Inline { text: "work".into() },
         agent: Some(AgentName::new(name).unwrap()),
+        role: None,
         face: None,
         allowed_tools: Vec::new(),
         max_turns: None,

@@ -95,6 +95,7 @@ impl Page<'_> {
         let phase = fleet.phase_of(ticket);
         let agent = phase.map_or_else(|| fleet.agent_for(ticket, None), |phase| fleet.agent_of(ticket, phase));
         facts.extend(agent.map(|name| format!("agent {name}")));
+        facts.extend(phase.and_then(|phase| phase.role()).map(|role| format!("role {role}")));
         facts.extend(phase.and_then(|phase| fleet.model_of(ticket, phase)).map(|model| format!("model {model}")));
         let dot = format!(" {} ", self.model.setup.symbols.dot);
         self.text(&facts.join(&dot), Role::Muted);
