@@ -202,7 +202,8 @@ impl Library {
     pub(crate) fn role(&self, repo: Option<&Path>, name: &RoleName) -> Option<Result<(String, Role), Vec<Problem>>> {
         let found = self.prompt(repo, &roles::file_of(name))?;
         Some(found.map_err(|problem| vec![problem]).and_then(|Text { label, text }| {
-            let role = roles::read(name, &label, &text, &self.agents)?;
+            let agents: Vec<String> = self.agents.keys().map(ToString::to_string).collect();
+            let role = roles::read(name, &label, &text, &agents)?;
             Ok((label, role))
         }))
     }
