@@ -117,7 +117,12 @@ impl GitWorkspace {
                 .text(&tree, &GitCall::write(["reset", "--mixed", "--quiet"]).limit(CHECKOUT_LIMIT).holding(turn))
                 .await?;
         }
-        if there.locked.is_some() && !half_made {
+        // Git was killed while it wrote the reason: such a lock would keep the worktree for ever.
+        let half_locked = there.locked.as_deref() == Some("");
+        if half_locked {
+            self.unlock(&repository, &seen.path).await?;
+        }
+        if there.locked.is_some() && !half_made && !half_locked {
             return Ok(());
         }
         self.lock(&repository, request, &seen.path).await

@@ -64,6 +64,14 @@ async fn a_lock_that_was_not_made_yet_is_made() {
 }
 
 #[tokio::test]
+async fn a_lock_whose_reason_was_not_written_yet_is_made_again() {
+    let ground = Ground::new();
+    ground.prepared("T-1").await;
+    fs::write(ground.registration("T-1").join("locked"), "").unwrap();
+    whole(&ground, "T-1", "git was writing down why it is locked").await;
+}
+
+#[tokio::test]
 async fn a_git_that_is_really_killed_leaves_nothing_that_stops_a_ticket() {
     let marks = ["locked", "gitdir", "commondir", "HEAD", "index.lock"];
     for (n, mark) in marks.iter().enumerate() {
