@@ -10,13 +10,11 @@ use super::step::Turn;
 use super::watch::in_words;
 use crate::domain::budget::Budget;
 use crate::domain::cost::Bill;
-use crate::domain::effect::Effect;
 use crate::domain::event::TicketEvent;
 use crate::domain::ids::{PhaseId, PlanId, TicketKey};
 use crate::domain::night::Part;
 use crate::domain::plan::Plan;
-use crate::domain::session::StoppedBy;
-use crate::domain::ticket::{AfterStop, Failure, FailureClass, Status, Ticket};
+use crate::domain::ticket::{Failure, FailureClass, Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::usage::{dollars, tokens};
 use crate::domain::workflow::{Phase, PhaseKind};
@@ -250,10 +248,6 @@ impl Fleet {
         })
     }
 
-    fn now(&self) -> Timestamp {
-        self.live.now.max(self.at)
-    }
-
     /// Says which budget of its phase or of the ticket leaves nothing for its agent; `None` where each leaves something.
     fn over_own_budget(&self, ticket: &Ticket) -> Option<String> {
         self.own_scopes(ticket, self.agent_phase_of(ticket)?).iter().find_map(|scope| scope.over(self.now()))
@@ -329,10 +323,7 @@ impl Turn<'_> {
             return self.end_session(key, session.clone(), out_of(message));
         }
         match self.fleet.over_shared_budget(&ticket) {
-            Some(over) if over.puts_off => {
-                self.note(key, TicketEvent::StopRequested { then: AfterStop::RunLater });
-                self.want(Effect::StopSession { session: session.clone(), by: StoppedBy::Shutdown });
-            }
+            Some(over) if over.puts_off => self.put_off(key, session.clone()),
             Some(over) => self.end_session(key, session.clone(), out_of(over.why)),
             None => {}
         }

@@ -53,7 +53,7 @@ impl Fleet {
 
     /// Returns the first agent whose account is free, or will be soon; where there is none, the one that is free first.
     fn first_free(&self, candidates: &[Option<AgentName>]) -> Option<AgentName> {
-        let soon = self.live.now.max(self.at).plus_seconds(SOON);
+        let soon = self.now().plus_seconds(SOON);
         let never = Timestamp(i64::MAX);
         let free_at = |agent: &Option<AgentName>| match self.accounts.get(self.policy.rules.account(agent.as_ref())) {
             Some(hold) => hold.until.unwrap_or(never),

@@ -241,6 +241,11 @@ impl Fleet {
         agent.or(ticket.brief.agent.as_ref()).or_else(of_plan).or_else(of_house).cloned()
     }
 
+    /// Returns the moment it stands at: that of the last step, or of the last event where none was taken yet.
+    fn now(&self) -> Timestamp {
+        self.live.now.max(self.at)
+    }
+
     /// Returns the blockers of `ticket` that are not complete, existing or not.
     pub fn open_blockers<'a>(&'a self, ticket: &'a Ticket) -> impl Iterator<Item = &'a TicketKey> {
         ticket.blocked_by.iter().filter(|key| {

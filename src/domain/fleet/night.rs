@@ -5,20 +5,18 @@ use super::Fleet;
 use super::on_command::Done;
 use super::step::Turn;
 use crate::domain::command::Rejection;
-use crate::domain::effect::Effect;
 use crate::domain::event::{Event, TicketEvent};
 use crate::domain::gate::Step;
 use crate::domain::ids::{SessionId, TicketKey};
 use crate::domain::night::{Hours, Part};
-use crate::domain::session::StoppedBy;
-use crate::domain::ticket::{AfterStop, Status, Ticket};
+use crate::domain::ticket::{Status, Ticket};
 use crate::domain::time::Timestamp;
 use crate::domain::workflow::Phase;
 
 impl Fleet {
     /// Says how this moment lies to the nights; `None` where work starts at any time.
     pub fn hours(&self) -> Option<Hours> {
-        self.policy.rules.night.as_ref()?.at(self.live.now.max(self.at))
+        self.policy.rules.night.as_ref()?.at(self.now())
     }
 
     /// Returns the hours that keep a ticket from going on; `None` where they do not.
@@ -62,8 +60,7 @@ impl Turn<'_> {
             self.fleet.walks().filter_map(|ticket| self.fleet.ends_at_dawn(ticket, hours, over)).collect();
         self.record(Event::NightOver { over, ends: u32::try_from(ends.len()).unwrap_or(u32::MAX) });
         for (key, session) in ends {
-            self.note(&key, TicketEvent::StopRequested { then: AfterStop::RunLater });
-            self.want(Effect::StopSession { session, by: StoppedBy::Shutdown });
+            self.put_off(&key, session);
         }
     }
 

@@ -40,13 +40,18 @@ impl Turn<'_> {
         }
         if now {
             for (key, session) in self.fleet.running() {
-                self.note(&key, TicketEvent::StopRequested { then: AfterStop::RunLater });
-                self.want(Effect::StopSession { session, by: StoppedBy::Shutdown });
+                self.put_off(&key, session);
             }
         } else if was_frozen {
             self.freeze_sessions(false);
         }
         Ok(())
+    }
+
+    /// Ends a session whose phase runs again later, at no cost of an attempt.
+    pub(super) fn put_off(&mut self, key: &TicketKey, session: SessionId) {
+        self.note(key, TicketEvent::StopRequested { then: AfterStop::RunLater });
+        self.want(Effect::StopSession { session, by: StoppedBy::Shutdown });
     }
 
     /// Starts nothing new from now on and pauses what runs.
